@@ -1,0 +1,33 @@
+// pawl/counters.hpp -- what has happened since open().
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "pawl/job.hpp"
+
+namespace pawl {
+
+// Each number is exact and only grows. Two of them may belong to slightly different moments, except
+// that a job is counted as accepted before it is counted as anything else.
+struct counters {
+  std::uint64_t submitted = 0;  // calls' jobs: accepted + all rejected
+  std::uint64_t accepted = 0;
+  std::uint64_t started = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t cancelled = 0;
+  std::array<std::uint64_t, dead_cause_count> dead{};  // by dead_cause
+  std::array<std::uint64_t, reject_count> rejected{};  // by reject
+  std::uint64_t stolen = 0;         // jobs a drain started from another drain's batch
+  std::uint64_t stale_entries = 0;  // places in a band whose job had already gone elsewhere
+
+  // Jobs in a terminal state.
+  [[nodiscard]] std::uint64_t ended() const noexcept {
+    std::uint64_t sum = completed + cancelled;
+    for (const std::uint64_t n : dead) sum += n;
+    return sum;
+  }
+};
+
+}  // namespace pawl

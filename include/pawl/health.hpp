@@ -1,0 +1,43 @@
+// pawl/health.hpp -- how the scheduler is doing, at one glance.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pawl/job.hpp"
+#include "pawl/options.hpp"
+
+namespace pawl {
+
+enum class phase : std::uint8_t { open, stopping, stopped };
+
+struct queue_health {
+  std::string name;
+  queue_ref queue;
+  std::uint64_t jobs = 0;  // alive; may count ahead by what submitting threads have set aside
+  std::uint64_t jobs_max = 0;
+  bool paused = false;
+};
+
+// A thread that may run handlers, and the job it runs now (id 0: none).
+struct thread_health {
+  thread_role role = thread_role::drain;
+  unsigned index = 0;
+  job_id running;
+};
+
+struct health_report {
+  pawl::phase phase = pawl::phase::open;
+  unsigned drains = 0;
+  unsigned drains_asleep = 0;
+  unsigned blocking_threads = 0;
+  std::uint64_t jobs = 0;  // alive, as above
+  std::uint64_t jobs_max = 0;
+  std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
+  bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer
+  std::vector<queue_health> queues;
+  std::vector<thread_health> threads;
+};
+
+}  // namespace pawl

@@ -1,0 +1,145 @@
+// pawl/job.hpp -- a job as its submitter sees it: id, options, state, and the answer to submit().
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "pawl/export.hpp"
+
+namespace pawl {
+
+// Durations are nanoseconds; any std::chrono duration that fits converts by itself.
+using duration = std::chrono::nanoseconds;
+
+// Names one job for ever: an id is never used again. 0 names no job.
+struct job_id {
+  std::uint64_t value = 0;
+  explicit operator bool() const noexcept { return value != 0; }
+  friend bool operator==(job_id, job_id) noexcept = default;
+};
+
+// What submit and every changing verb return. `lsn` is the log position that must be durable before
+// the answer is a fact; it is 0 for a scheduler without a directory, where an answer is a fact at
+// once.
+struct ticket {
+  job_id id;
+  std::uint64_t lsn = 0;
+};
+
+// Resolved once from a name by scheduler::queue(); cheap to copy. Valid for that scheduler only.
+struct queue_ref {
+  std::uint16_t index = 0xffff;
+  std::uint16_t scheduler = 0;  // tells the schedulers of one process apart
+  friend bool operator==(queue_ref, queue_ref) noexcept = default;
+};
+
+// Resolved once by registry::add(); valid for every scheduler opened with that registry.
+struct kind_ref {
+  std::uint16_t index = 0xffff;
+  friend bool operator==(kind_ref, kind_ref) noexcept = default;
+};
+
+// Highest first. A lower priority starts when no higher one is ready, or when it has waited longer
+// than options::ageing times its rank, whichever comes first: none of them starves.
+enum class priority : std::uint8_t { critical, high, above, normal, below, low, bulk, idle };
+inline constexpr std::size_t priority_count = 8;
+
+// `ended` is the answer for a job that is over and of which nothing was kept.
+enum class job_state : std::uint8_t {
+  ended,
+  scheduled,  // due later
+  ready,      // may start
+  blocked,    // waits for something of its own
+  running,    // its handler is being called
+  suspended,  // its handler waits without a thread
+  completed,  // terminal: the handler said done
+  dead,       // terminal: see dead_cause
+  cancelled,  // terminal: cancel() came first, or the handler agreed to it
+  expired,    // terminal: it was not started in time
+};
+inline constexpr std::size_t job_state_count = 10;
+
+// Why a job is dead.
+enum class dead_cause : std::uint8_t {
+  none,         // it is not dead
+  exhausted,    // all attempts failed
+  handler,      // the handler said dead, or threw
+  crashed,      // it took the process down too often
+  timeout,      // it ran too long
+  decode,       // its payload does not fit its kind
+  quarantined,  // it is suspected to take the process down
+  dependency,   // a job it needs died
+  shed,         // its queue was full and sheds the oldest
+};
+inline constexpr std::size_t dead_cause_count = 9;
+
+// The enumerators' own names.
+[[nodiscard]] PAWL_EXPORT std::string_view name(priority p) noexcept;
+[[nodiscard]] PAWL_EXPORT std::string_view name(job_state s) noexcept;
+[[nodiscard]] PAWL_EXPORT std::string_view name(dead_cause c) noexcept;
+
+// Per job. Every member has a default, so {.priority = priority::high} is enough.
+struct job_options {
+  pawl::priority priority = pawl::priority::normal;
+};
+
+// One job of a bulk. `payload` is copied before submit_bulk() returns.
+struct job_spec {
+  std::span<const std::byte> payload;
+  job_options options;
+};
+
+// Why a job was not accepted. Nothing of a rejected job remains.
+enum class reject : std::uint8_t {
+  none,            // it was accepted
+  queue_full,      // queue_options::jobs_max jobs of the queue are alive
+  scheduler_full,  // options::jobs_max jobs are alive
+  no_space,        // the disk is full
+  log_full,        // the log waits for a checkpoint
+  log_failed,      // the log has failed; see health()
+  memory,          // the system, or options::payload_memory_bytes_max, has no more memory for it
+  too_large,       // the payload is above options::payload_bytes_max
+  unknown_kind,    // the kind is not of this scheduler's registry
+  unknown_queue,   // the queue_ref is not of this scheduler
+  intake_closed,   // the queue does not take jobs now
+  stopping,        // stop() or the destructor has begun
+  forked,          // this process is a fork of the one that opened the scheduler
+  overloaded,      // admission control
+};
+inline constexpr std::size_t reject_count = 14;
+[[nodiscard]] PAWL_EXPORT std::string_view name(reject r) noexcept;
+
+// The total answer to submit(): accepted with a ticket, or rejected with a reason.
+struct [[nodiscard]] submit_answer {
+  pawl::ticket ticket;  // ticket.id is 0 when rejected
+  reject reason = reject::none;
+  duration retry_after{0};  // rejected: a guess when it may succeed; 0: unknown
+  explicit operator bool() const noexcept { return reason == reject::none; }
+};
+
+// The answer to submit_bulk(): the first `accepted` specs were taken, the others were not.
+struct [[nodiscard]] submit_answers {
+  std::size_t accepted = 0;
+  pawl::ticket ticket;           // of the last accepted job; covers all of them
+  reject reason = reject::none;  // why the spec at index `accepted` was not taken
+  duration retry_after{0};
+  explicit operator bool() const noexcept { return reason == reject::none; }
+};
+
+// What find() and wait() know of a job.
+struct job_status {
+  job_id id;
+  job_state state = job_state::ended;
+  dead_cause cause = dead_cause::none;
+  pawl::priority priority = pawl::priority::normal;
+  std::uint8_t attempt = 0;       // starts so far
+  bool cancel_requested = false;  // its handler runs and has been asked to end
+  queue_ref queue;
+  kind_ref kind;
+  duration submitted{0};  // since boot, the time at which it was accepted
+};
+
+}  // namespace pawl

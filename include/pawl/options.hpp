@@ -1,0 +1,62 @@
+// pawl/options.hpp -- every limit and switch, with its default.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "pawl/job.hpp"
+#include "pawl/log.hpp"
+
+namespace pawl {
+
+// What a thread of the scheduler is for.
+enum class thread_role : std::uint8_t { drain, blocking };
+
+// Called on each thread of the scheduler, first and last thing. For affinity, names, thread-locals.
+struct thread_hooks {
+  void (*on_start)(void* user, thread_role role, unsigned index) = nullptr;
+  void (*on_stop)(void* user, thread_role role, unsigned index) = nullptr;
+  void* user = nullptr;
+};
+
+struct options {
+  unsigned drains = 0;                         // worker threads; 0: one per processor; at most 64
+  std::uint64_t jobs_max = 10'000'000;         // jobs alive; 1 to 100,000,000; also bounded so that
+                                               // their slots fit in a quarter of the memory; what
+                                               // a queue sets aside for a thread counts here too
+  std::size_t payload_bytes_max = 1u << 20;    // of one payload; at most 1 MiB
+  std::uint64_t payload_memory_bytes_max = 0;  // of all payloads above 64 bytes; 0: a quarter of
+                                               // the machine's memory
+  std::uint32_t dead_in_memory = 100'000;      // dead jobs that find() still knows
+  unsigned blocking_threads_max = 64;          // threads for kinds declared blocking; 1 to 4,096
+  duration blocking_idle = std::chrono::seconds(10);  // an idle one of them leaves after this
+  duration spin = std::chrono::microseconds(20);      // an idle drain looks this long, then sleeps
+  duration ageing = std::chrono::seconds(1);  // a band of rank r is served before higher ones when
+                                              // it lags by more than r times this; 0: never
+  duration stop_deadline = std::chrono::seconds(10);  // how long the destructor waits for handlers
+  bool dispatch = true;                               // false: accept jobs, start none (inspection)
+  log_sink log;                                       // where warnings go; default: standard error
+  thread_hooks threads;
+};
+
+// What submit() does when the queue holds queue_options::jobs_max live jobs.
+enum class when_full : std::uint8_t {
+  reject,  // answer reject::queue_full at once
+  block,   // wait up to queue_options::block_for for room; from inside a handler: reject
+  shed,  // end the oldest waiting job of the queue's lowest priority as dead(shed), unless the new
+         // job's priority is lower still; nothing to shed: reject
+};
+
+struct queue_options {
+  std::uint64_t jobs_max =
+      1'000'000;  // live jobs, at least 1. Never exceeded. Up to a 1/4096 part of
+                  // it per submitting thread may be set aside for that thread,
+                  // so a full queue can say so that much early; bounds below
+                  // 8,192 are exact
+  pawl::when_full when_full = pawl::when_full::reject;
+  duration block_for = std::chrono::seconds(1);  // the limit of when_full::block
+  unsigned weight = 1;  // share of handler time among queues of one priority; 1 to 1,000
+};
+
+}  // namespace pawl

@@ -1,0 +1,90 @@
+// base/eventcount.hpp -- where drains sleep when there is no work.
+//
+// A sleeper announces itself, looks for work once more, then sleeps. Who brings work makes it
+// visible first and calls wake_one() after. Each sleeper has a number below sleepers_max and a bit
+// in one word, so that a waker picks one sleeper, and the next submit sees one bit less: a burst of
+// submits pays one system call for each sleeping drain, not one for each job.
+//
+// Roles       sleeper i: one thread, announce(i) then withdraw(i) or sleep(i).  waker: any thread.
+// Progress    wake_one never waits. sleep waits for a wake.
+// Memory      none.
+//
+// State       field       written by                    read by      order
+//             idle_       sleepers set their bit,       all          seq_cst, see I1
+//                         sleepers and wakers clear it
+//             signal_[i]  waker that cleared bit i: 1   sleeper i    release / acquire [signal]
+//                         sleeper i: 0
+//
+// Invariants  I1  No lost wake-up: the sleeper's announce is a seq_cst read-modify-write followed
+//                 by a seq_cst look at the work; the waker's change of the work is a seq_cst
+//                 read-modify-write followed by a seq_cst load of idle_. In the single order of
+//                 seq_cst operations one of the two comes first, so the sleeper sees the work or
+//                 the waker sees the bit. Both sides must keep their half: the look after
+//                 announce(), and the change before wake_one(), are the callers' (active_set.hpp,
+//                 batch_ring.hpp).
+//             I2  signal_[i] goes to 1 only by the thread that cleared bit i, so each announcement
+//                 is answered once: by withdraw() clearing the bit itself, or by one signal.
+//
+// Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "base/futex.hpp"
+
+namespace pawl {
+
+class eventcount {
+ public:
+  static constexpr unsigned sleepers_max = 64;
+
+  // From here on a waker may choose this sleeper. The caller looks for work next.
+  void announce(unsigned sleeper) noexcept { idle_.fetch_or(bit(sleeper), seq_cst); }
+
+  // The second look found work. If a waker was faster, its signal is taken here, so that it cannot
+  // cut the next sleep short.
+  void withdraw(unsigned sleeper) noexcept {
+    if ((idle_.fetch_and(~bit(sleeper), seq_cst) & bit(sleeper)) == 0) sleep(sleeper);
+  }
+
+  // Sleeps until a waker has chosen this sleeper.
+  void sleep(unsigned sleeper) noexcept {
+    atomic<std::uint32_t>& signal = cells_[sleeper].signal;
+    while (signal.load(acquire) == 0) futex_wait(signal, 0);  // [signal] pairs with wake_one
+    signal.store(0, relaxed);  // relaxed: only the owner of bit i may set it, and there is none now
+  }
+
+  // Wakes one sleeper, if any. True: one was woken.
+  bool wake_one() noexcept {
+    std::uint64_t idle = idle_.load(seq_cst);  // I1
+    while (idle != 0) {
+      const unsigned sleeper = static_cast<unsigned>(std::countr_zero(idle));
+      idle = idle_.fetch_and(~bit(sleeper), seq_cst);
+      if ((idle & bit(sleeper)) != 0) {
+        cells_[sleeper].signal.store(1, release);  // [signal]
+        futex_wake_one(cells_[sleeper].signal);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // A bit for each announced sleeper. For the choice whether to wake one more, and for health.
+  [[nodiscard]] std::uint64_t asleep() const noexcept { return idle_.load(seq_cst); }
+
+ private:
+  static constexpr std::uint64_t bit(unsigned sleeper) noexcept {
+    return std::uint64_t{1} << sleeper;
+  }
+
+  struct alignas(cache_line_bytes) cell {
+    atomic<std::uint32_t> signal{0};
+  };
+
+  alignas(cache_line_bytes) atomic<std::uint64_t> idle_{0};
+  cell cells_[sleepers_max];
+};
+
+}  // namespace pawl

@@ -1,0 +1,35 @@
+// base/futex.hpp -- sleep until a 32-bit word changes.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+
+#ifndef PAWL_MODEL
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#endif
+
+namespace pawl {
+
+#ifdef PAWL_MODEL
+inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+  model::futex_wait(word, expected);
+}
+inline void futex_wake_one(atomic<std::uint32_t>& word) noexcept {
+  model::futex_wake(word, 1);
+}
+#else
+// Sleeps while `word` holds `expected`; may also return for no reason. Callers look again.
+inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+  // The kernel compares and queues under its own lock; EAGAIN and EINTR mean "look again".
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+inline void futex_wake_one(atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+#endif
+
+}  // namespace pawl

@@ -1,0 +1,32 @@
+// base/region.hpp -- address space reserved once, memory taken from its front as it is needed.
+//
+// So an array can grow without ever moving, and an index into it is an address for ever.
+#pragma once
+
+#include <cstddef>
+
+namespace pawl {
+
+class region {
+ public:
+  region() noexcept = default;
+  // Reserves; takes no memory. Null data(): the address space is not to be had.
+  explicit region(std::size_t bytes) noexcept;
+  region(region&& other) noexcept;
+  region& operator=(region&& other) noexcept;
+  ~region();
+
+  // Makes the first `bytes` usable, zero-filled where they were not yet. Rounded up to 2 MB, so
+  // that huge pages can serve. False: no memory. Not for two threads at a time.
+  bool commit(std::size_t bytes) noexcept;
+
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t committed_bytes() const noexcept { return committed_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t reserved_ = 0;
+  std::size_t committed_ = 0;
+};
+
+}  // namespace pawl

@@ -1,0 +1,56 @@
+#include "engine/arena.hpp"
+
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace pawl {
+
+namespace {
+// TBB's workers are the process's, not a scheduler's: the last scheduler to go asks TBB to end them.
+std::mutex schedulers_mutex;
+unsigned schedulers = 0;
+
+int arena_slots(unsigned drains) {
+  // More than TBB will ever have would make it warn on the host's standard error.
+  const std::size_t allowed =
+      tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  const std::size_t workers = std::min<std::size_t>(drains, allowed - 1);
+  return static_cast<int>(drains + workers);
+}
+}  // namespace
+
+struct arena::state {
+  explicit state(unsigned drains)
+      : handle(tbb::attach{}), slots(arena_slots(drains), static_cast<unsigned>(drains)) {}
+  tbb::task_scheduler_handle handle;
+  tbb::task_arena slots;
+};
+
+arena::arena(unsigned drains) : state_(std::make_unique<state>(drains)) {
+  const std::lock_guard lock(schedulers_mutex);
+  ++schedulers;
+}
+
+arena::~arena() {
+  state_->slots.terminate();
+  const std::lock_guard lock(schedulers_mutex);
+  if (--schedulers == 0) {
+    // Refuses, without harm, when the host uses TBB itself: the workers are the host's then.
+    static_cast<void>(tbb::finalize(state_->handle, std::nothrow));
+  } else {
+    state_->handle.release();
+  }
+}
+
+void arena::run(void* body, void (*call)(void*)) {
+  state_->slots.execute([body, call] { call(body); });
+}
+
+void detail::run_isolated(void* body, void (*call)(void*)) {
+  tbb::this_task_arena::isolate([body, call] { call(body); });
+}
+
+}  // namespace pawl

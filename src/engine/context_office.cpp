@@ -1,0 +1,55 @@
+#include "engine/context_office.hpp"
+
+#include <new>
+
+namespace pawl {
+
+thread_context* context_office::lend() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!free_.empty()) {
+    thread_context* const c = free_.back();
+    free_.pop_back();
+    return c;
+  }
+  if (application_contexts_ < application_contexts_max) {
+    thread_context* const c = add_locked(context_role::application, application_contexts_);
+    if (c != nullptr) ++application_contexts_;
+    return c;
+  }
+  return shared_locked();
+}
+
+thread_context* context_office::shared() noexcept {
+  const std::lock_guard lock(mutex_);
+  return shared_locked();
+}
+
+thread_context* context_office::shared_locked() noexcept {
+  if (shared_ == nullptr) shared_ = add_locked(context_role::shared, 0);
+  return shared_;
+}
+
+void context_office::give_back(thread_context* context) noexcept {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(context);  // room was reserved when it was made
+}
+
+thread_context* context_office::add(context_role role, unsigned index) noexcept {
+  const std::lock_guard lock(mutex_);
+  return add_locked(role, index);
+}
+
+thread_context* context_office::add_locked(context_role role, unsigned index) noexcept {
+  magazine* const current = jobs_.take_magazine();
+  magazine* const spare = jobs_.take_magazine();
+  if (current == nullptr || spare == nullptr) return nullptr;
+  try {
+    all_.push_back(std::make_unique<thread_context>(role, index, current, spare));
+    if (role == context_role::application) free_.reserve(application_contexts_ + 1);
+    return all_.back().get();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+}  // namespace pawl

@@ -1,0 +1,52 @@
+// engine/context_office.hpp -- lends contexts to threads, and keeps all of them.
+//
+// A thread of the host gets a context with its first submit and gives it back at its exit, so that
+// any number of short-lived threads share a few. Beyond application_contexts_max at the same time
+// they share one, under its lock: each producer makes every pop of a band dearer.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/thread_context.hpp"
+
+namespace pawl {
+
+class context_office {
+ public:
+  explicit context_office(slab& jobs) noexcept : jobs_(jobs) {}
+
+  static constexpr unsigned application_contexts_max = 64;
+
+  // For a thread of the host. May allocate; null: no memory. Not to be given back if
+  // role() == shared.
+  thread_context* lend() noexcept;
+  // The one that all surplus threads use. Null: no memory.
+  thread_context* shared() noexcept;
+  // `context` is from lend(), and its thread does not use it any more; its credits are flushed.
+  void give_back(thread_context* context) noexcept;
+
+  // For a thread of the scheduler; never given back. Null: no memory.
+  thread_context* add(context_role role, unsigned index) noexcept;
+
+  // Calls f(context) for each one there is. Holds the lock meanwhile, so none is added.
+  template <class F>
+  void for_each(F f) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& c : all_) f(*c);
+  }
+
+ private:
+  thread_context* shared_locked() noexcept;
+  thread_context* add_locked(context_role role, unsigned index) noexcept;
+
+  slab& jobs_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<thread_context>> all_;
+  std::vector<thread_context*> free_;  // lent last, given back first: its magazines are warm
+  thread_context* shared_ = nullptr;
+  unsigned application_contexts_ = 0;
+};
+
+}  // namespace pawl

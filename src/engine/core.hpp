@@ -1,0 +1,86 @@
+// engine/core.hpp -- what all parts of a scheduler share.
+//
+// Built by engine.cpp, before any thread, and torn down after the last. Nothing here acts; intake,
+// runner, drain and blocking_pool do.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/atomic.hpp"
+#include "base/clock.hpp"
+#include "base/eventcount.hpp"
+#include "engine/context_office.hpp"
+#include "engine/dead_letters.hpp"
+#include "engine/end_waiters.hpp"
+#include "engine/messages.hpp"
+#include "engine/queue_table.hpp"
+#include "job/payload_arena.hpp"
+#include "job/slab.hpp"
+#include "pawl/options.hpp"
+#include "pawl/registry.hpp"
+#include "ready/active_set.hpp"
+#include "ready/batch_ring.hpp"
+#include "ready/credits.hpp"
+
+namespace pawl {
+
+class scheduler;
+
+// The settings with every 0 that means "choose" replaced.
+struct core_settings {
+  options given;
+  unsigned drains = 1;
+  std::uint32_t slots = 0;
+  std::uint32_t magazines = 0;  // beyond those that all slots fill
+};
+
+struct core {
+  core(const core_settings& s, const registry& r, const clock_source& c, bool barrier_works)
+      : settings(s),
+        kinds(r.entries().begin(), r.entries().end()),
+        clock(c),
+        asymmetric(barrier_works),
+        say(s.given.log, c),
+        jobs(s.slots, s.magazines),
+        payloads(s.given.payload_memory_bytes_max),
+        room(s.given.jobs_max),
+        rings(s.drains),
+        contexts(jobs),
+        dead(s.given.dead_in_memory) {
+    for (auto& cell : last_ready_ns) cell.at.store(c.boot_ns(), relaxed);
+  }
+
+  const core_settings settings;
+  const std::vector<registry::entry> kinds;
+  const clock_source& clock;
+  const bool asymmetric;       // see ready/board.hpp
+  scheduler* owner = nullptr;  // for context::owner(); set before any thread starts
+  std::uint16_t tag = 0;       // queue_ref::scheduler
+
+  messages say;
+  slab jobs;
+  payload_arena payloads;
+  queue_table queues;
+  active_set active;
+  eventcount idle;                // where drains sleep; sleeper i is drain i
+  credits room;                   // of the whole scheduler
+  std::vector<batch_ring> rings;  // ring i belongs to drain i
+  context_office contexts;
+  end_waiters waiters;
+  dead_letters dead;
+
+  // Since when the job that a band served last was ready. relaxed: ageing is a matter of seconds.
+  struct alignas(cache_line_bytes) lag_cell {
+    atomic<std::uint64_t> at{0};
+  };
+  std::array<lag_cell, priority_count> last_ready_ns;
+
+  // seq_cst: set before the sleepers are woken; a sleeper looks at it after it announced itself.
+  atomic<bool> stopping{false};
+};
+
+}  // namespace pawl

@@ -1,0 +1,170 @@
+#include "engine/drain.hpp"
+
+#include <algorithm>
+
+#include "engine/ending.hpp"
+#include "engine/runner.hpp"
+#include "policy/dispatch.hpp"
+
+namespace pawl {
+
+bool drain::step() noexcept {
+  if (core_.stopping.load(relaxed)) return false;  // relaxed: the gates are what stops starts
+  const std::uint64_t now = now_ns_ != 0 ? now_ns_ : core_.clock.boot_ns();
+  now_ns_ = 0;
+  std::array<std::uint64_t, priority_count> last_ready;
+  for (unsigned b = 0; b < priority_count; ++b) {
+    last_ready[b] = core_.last_ready_ns[b].at.load(relaxed);
+  }
+  const auto weight = [this](unsigned q) { return core_.queues.at(q)->weight(); };
+  pick p;
+  if (picker_.choose(core_.active, weight, now, last_ready,
+                     static_cast<std::uint64_t>(core_.settings.given.ageing.count()), p)) {
+    return serve(p, now);
+  }
+  return steal();
+}
+
+// True: something was done, even if only that a bit was cleared.
+bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
+  ready_queue& queue = *core_.queues.at(p.queue);
+  if (!queue.gate().is_open()) {
+    picker_.found_empty(p);
+    queue.gate().retire_closed(p.band, core_.active);
+    return true;
+  }
+  queue_share* const share = context_.share_of(p.queue);
+  if (share == nullptr) return false;  // no memory: try again later
+
+  std::array<std::uint64_t, batch_max> places;
+  const std::uint32_t wanted = batch_size(mean_ns_[p.queue], batch_max);
+  const std::span<std::uint64_t> room(places.data(), wanted);
+  std::size_t count = queue.front_of(p.band).pop(room);
+  if (count == 0) {
+    count = queue.band_of(p.band).pop(*context_.consumer_of(*share, queue, p.band), room);
+  }
+  if (count == 0) {
+    picker_.found_empty(p);
+    queue.gate().retire_empty(p.band, core_.active, [&] { return queue.band_has_jobs(p.band); });
+    return true;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const slot& job = core_.jobs[band_entry{places[i]}.slot()];
+    __builtin_prefetch(&job, 1);
+    __builtin_prefetch(&job.body, 0);
+  }
+  batch_ring& ring = core_.rings[context_.index()];
+  ring.publish({places.data(), count});
+  // Somebody sleeps while there is more than this drain runs next: wake one, which wakes the next.
+  if (core_.idle.asleep() != 0 && (count > 1 || core_.active.any())) core_.idle.wake_one();
+
+  const std::uint64_t last_due = core_.jobs[band_entry{places[count - 1]}.slot()].due_ns;
+  const std::uint32_t ran = run_batch(queue, p.band, {places.data(), count});
+  ring.clear();
+
+  now_ns_ = core_.clock.boot_ns();
+  const std::uint64_t used = now_ns_ - now_ns;
+  mean_ns_[p.queue] = next_mean(mean_ns_[p.queue], used, ran);
+  core_.last_ready_ns[p.band].at.store(last_due, relaxed);
+  picker_.charge(p, used);
+  return true;
+}
+
+// How many were started here.
+std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
+                               std::span<const std::uint64_t> places) noexcept {
+  batch_ring& ring = core_.rings[context_.index()];
+  std::uint32_t ran = 0;
+  for (std::uint32_t i = 0; i < places.size(); ++i) {
+    ring.advance(i);
+    start s = run_job(core_, context_, band_entry{places[i]}, false);
+    if (s == start::needs_thread && !pool_.hand_over(places[i], band)) {
+      // There is no thread for it and none to be had: better this one than nobody.
+      s = run_job(core_, context_, band_entry{places[i]}, true);
+    }
+    if (s == start::ran) ++ran;
+    if (s == start::closed) {
+      put_back(core_, queue, band, places.subspan(i));
+      break;
+    }
+  }
+  settle_room(core_, context_);
+  return ran;
+}
+
+// Takes one job from the end of another drain's batch. The owner will find its place stale.
+bool drain::steal() noexcept {
+  const auto count = static_cast<unsigned>(core_.rings.size());
+  for (unsigned i = 1; i < count; ++i) {
+    const unsigned victim = (context_.index() + i) % count;
+    std::uint64_t place = 0;
+    while (core_.rings[victim].try_peek_last(place)) {
+      if (steal_place(place)) return true;
+    }
+  }
+  return false;
+}
+
+// The owner may be inside a long handler, so what cannot run here must not wait for it either. It
+// then has two places, of which one will be stale.
+bool drain::steal_place(std::uint64_t place) noexcept {
+  const slot& job = core_.jobs[band_entry{place}.slot()];
+  switch (run_job(core_, context_, band_entry{place}, false)) {
+    case start::ran:
+      settle_room(core_, context_);
+      context_.counts.add(tally::stolen);
+      return true;
+    case start::needs_thread:
+      return pool_.hand_over(place, job.band);
+    case start::closed:
+      put_back(core_, *core_.queues.at(job.queue), job.band, {&place, 1});
+      return true;
+    case start::stale:
+      return false;
+  }
+  return false;
+}
+
+bool drain::sees_work() const noexcept {
+  if (core_.active.any()) return true;
+  for (unsigned i = 0; i < core_.rings.size(); ++i) {
+    if (i != context_.index() && core_.rings[i].looks_stealable()) return true;
+  }
+  return false;
+}
+
+// Looks for work for a while without sleeping: a wake-up costs several microseconds on both sides.
+// At most half of the drains do so at a time. True: there is some, or the scheduler stops.
+bool drain::search() noexcept {
+  const auto limit = static_cast<std::uint64_t>(core_.settings.given.spin.count());
+  if (limit == 0) return false;
+  const unsigned searchers_max = std::max(1u, core_.settings.drains / 2);
+  bool found = false;
+  // relaxed: a searcher too many for a moment is no harm.
+  if (searching_.fetch_add(1, relaxed) < searchers_max) {
+    const std::uint64_t begin = core_.clock.boot_ns();
+    while (!found && core_.clock.boot_ns() - begin < limit) {
+      for (int i = 0; i < 16 && !found; ++i) {
+        cpu_pause();
+        found = sees_work() || core_.stopping.load(relaxed);
+      }
+    }
+  }
+  searching_.fetch_sub(1, relaxed);
+  return found;
+}
+
+void drain::run() noexcept {
+  const unsigned self = context_.index();
+  while (!core_.stopping.load(acquire)) {
+    if (step() || search()) continue;
+    core_.idle.announce(self);
+    if (sees_work() || core_.stopping.load(seq_cst)) {
+      core_.idle.withdraw(self);
+    } else {
+      core_.idle.sleep(self);
+    }
+  }
+}
+
+}  // namespace pawl

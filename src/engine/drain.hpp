@@ -1,0 +1,45 @@
+// engine/drain.hpp -- a worker: picks a batch, runs it, again.
+//
+// An agent: step() does a bounded amount of work and never blocks; run() is the loop around it that
+// sleeps when there is nothing to do. Tests step drains themselves and have no threads at all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "engine/blocking_pool.hpp"
+#include "engine/core.hpp"
+#include "ready/picker.hpp"
+
+namespace pawl {
+
+class drain {
+ public:
+  drain(core& c, blocking_pool& pool, thread_context& context, atomic<unsigned>& searching) noexcept
+      : core_(c), pool_(pool), context_(context), searching_(searching) {}
+
+  // Runs one batch, or one job of another drain's batch. False: there was nothing to do.
+  bool step() noexcept;
+
+  // step() until the scheduler stops; sleeps when there is nothing.
+  void run() noexcept;
+
+ private:
+  bool serve(pick p, std::uint64_t now_ns) noexcept;
+  std::uint32_t run_batch(ready_queue& queue, unsigned band,
+                          std::span<const std::uint64_t> places) noexcept;
+  bool steal() noexcept;
+  bool steal_place(std::uint64_t place) noexcept;
+  [[nodiscard]] bool sees_work() const noexcept;
+  [[nodiscard]] bool search() noexcept;
+
+  core& core_;
+  blocking_pool& pool_;
+  thread_context& context_;
+  atomic<unsigned>& searching_;  // drains that look for work without sleeping
+  picker picker_;
+  std::uint64_t now_ns_ = 0;                         // end of the last batch, 0 after an idle step
+  std::array<std::uint64_t, queues_max> mean_ns_{};  // of a handler, by queue
+};
+
+}  // namespace pawl

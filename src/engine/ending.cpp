@@ -1,0 +1,87 @@
+#include "engine/ending.hpp"
+
+#include "job/id.hpp"
+
+namespace pawl {
+
+namespace {
+
+void count_end(tally& counts, job_state state, dead_cause cause) noexcept {
+  switch (state) {
+    case job_state::completed:
+      counts.add(tally::completed);
+      break;
+    case job_state::cancelled:
+      counts.add(tally::cancelled);
+      break;
+    default:
+      counts.add(cause);
+      break;
+  }
+}
+
+void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
+  slot& job = c.jobs[slot_index];
+  const std::uint32_t payload = job.payload;
+  if (payload_arena::is_reference(payload)) c.payloads.release(payload);
+  // relaxed: the word of a terminal job belongs to this thread.
+  transition_to_free(job.word, job_word{job.word.load(relaxed)});
+  context.free_slot(c.jobs, slot_index);
+}
+
+void give_room_back(core& c, thread_context& context, unsigned queue_index) noexcept {
+  room_debt& debt = context.debt;
+  if (debt.jobs != 0 && debt.queue != queue_index) settle_room(c, context);
+  debt.queue = queue_index;
+  ++debt.jobs;
+  const credits& room = c.queues.at(queue_index)->room();
+  if (context.role() != context_role::drain || room.is_exact() || c.room.is_exact()) {
+    settle_room(c, context);
+  }
+}
+
+}  // namespace
+
+void settle_room(core& c, thread_context& context) noexcept {
+  room_debt& debt = context.debt;
+  if (debt.jobs == 0) return;
+  c.queues.at(debt.queue)->room().give(debt.jobs);
+  c.room.give(debt.jobs);
+  debt.jobs = 0;
+}
+
+job_status status_of(const core& c, const slot& job, job_id id, job_word word) noexcept {
+  job_status s;
+  s.id = id;
+  s.state = word.state();
+  if (s.state == job_state::dead) {
+    s.cause = static_cast<dead_cause>(static_cast<std::uint8_t>(job.cause));
+    // A runner writes the cause before the swap that ends its job; who sheds one, just after.
+    if (s.cause == dead_cause::none) s.cause = dead_cause::shed;
+  }
+  s.priority = static_cast<priority>(static_cast<std::uint8_t>(job.band));
+  s.attempt = job.attempt;
+  s.cancel_requested = word.has(job_flag::cancel_requested);
+  s.queue = queue_ref{job.queue, c.tag};
+  s.kind = kind_ref{job.kind};
+  s.submitted = duration(static_cast<std::int64_t>(std::uint64_t{job.submitted_ns}));
+  return s;
+}
+
+void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
+             dead_cause cause) noexcept {
+  slot& job = c.jobs[slot_index];
+  count_end(context.counts, word.state(), cause);
+  give_room_back(c, context, job.queue);  // first: who is told of the end may submit the next job
+  if (word.has(job_flag::waiter)) {
+    c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
+  }
+  if (word.state() == job_state::dead) {
+    const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index);
+    if (to_free) release_slot(c, context, *to_free);
+    return;
+  }
+  release_slot(c, context, slot_index);
+}
+
+}  // namespace pawl

@@ -1,0 +1,22 @@
+// engine/ending.hpp -- what follows when a job has reached a terminal state, whoever brought it there.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/core.hpp"
+
+namespace pawl {
+
+// The caller's transition made `word` terminal, so it owns the job. Counts, gives its room back, tells
+// waiters, keeps the dead, frees the slot.
+void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
+             dead_cause cause) noexcept;
+
+// A drain gives the room of ended jobs back by the batch, unless a bound is small and exact; this
+// gives back what is still owed.
+void settle_room(core& c, thread_context& context) noexcept;
+
+// What is known of the job that `word` was read for.
+job_status status_of(const core& c, const slot& job, job_id id, job_word word) noexcept;
+
+}  // namespace pawl

@@ -1,0 +1,103 @@
+// engine/engine.hpp -- the parts of a scheduler, built, connected, started and taken down.
+//
+// The public shell (src/scheduler.cpp) adds what belongs to a process: which context the calling
+// thread has, and whether it is still the process that opened the scheduler. Everything here takes
+// the context as a parameter, so tests run the whole engine on one thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "engine/arena.hpp"
+#include "engine/blocking_pool.hpp"
+#include "engine/core.hpp"
+#include "engine/drain.hpp"
+#include "pawl/error.hpp"
+#include "pawl/health.hpp"
+
+namespace pawl {
+
+// Who steps the agents: threads of the engine, or the caller, by step_drain() and step_blocking().
+enum class executor : std::uint8_t { threads, stepped };
+
+class engine {
+ public:
+  struct environment {
+    const clock_source* clock = nullptr;  // outlives the engine
+    executor run_by = executor::threads;
+    scheduler* owner = nullptr;
+    std::uint16_t tag = 1;
+    // Called on each thread of the engine before anything else, so that the shell knows its context.
+    std::function<void(thread_context&)> adopt_thread = [](thread_context&) {};
+  };
+
+  // The errors of scheduler::open().
+  static result<std::unique_ptr<engine>> build(const options& wanted, const registry& kinds,
+                                               const environment& world);
+  // All threads have ended: stop() said so. See abandon().
+  ~engine();
+
+  // Starts the threads, unless stepped or options::dispatch is false.
+  status start();
+
+  // As the members of scheduler of the same names.
+  result<queue_ref> queue(std::string_view name, const queue_options& wanted);
+  result<job_status> find(job_id id) const noexcept;
+  result<job_status> wait(job_id id, duration limit, bool inside_handler = false) noexcept;
+  result<ticket> cancel(thread_context& context, job_id id) noexcept;
+  result<ticket> pause(queue_ref queue) noexcept;
+  result<ticket> resume(queue_ref queue) noexcept;
+  result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
+  status stop(duration limit) noexcept;
+  health_report health() const;
+  counters read_counters() const noexcept;
+
+  // Blocks until there may be room again for a job that was refused with `reason`; false: `until`
+  // has passed, or the queue does not block.
+  bool wait_for_room(queue_ref queue, reject reason, std::chrono::steady_clock::time_point until);
+
+  // Gives back what a context has set aside, before another thread gets it.
+  void flush_credits(thread_context& context) noexcept;
+
+  // Lets threads that are still inside a handler go on without an owner. The engine must then never
+  // be destroyed.
+  void abandon() noexcept;
+
+  // Stepped only: runs a batch of drain `index`, a job of a blocking kind. False: nothing to do.
+  bool step_drain(unsigned index) noexcept { return drains_[index]->step(); }
+  bool step_blocking() noexcept { return pool_->step(*blocking_context_); }
+
+  [[nodiscard]] core& parts() noexcept { return core_; }
+
+ private:
+  engine(const core_settings& settings, const registry& kinds, const environment& world,
+         bool barrier_works);
+  status add_drains();
+  void live_as(thread_context& context, const std::function<void()>& body) noexcept;
+  void count_living(int change) noexcept;
+  result<ready_queue*> queue_at(queue_ref queue) const noexcept;
+  void close_all_gates() noexcept;
+  void wait_for_starts_of(unsigned queue) noexcept;
+
+  const environment world_;
+  core core_;
+  std::unique_ptr<arena> arena_;
+  atomic<unsigned> searching_{0};
+  std::unique_ptr<blocking_pool> pool_;
+  thread_context* blocking_context_ = nullptr;  // of step_blocking()
+  std::vector<std::unique_ptr<drain>> drains_;
+  std::vector<thread_context*> drain_contexts_;
+  std::vector<std::thread> threads_;
+  std::mutex changing_;  // one gate or settings change at a time
+
+  mutable std::mutex living_mutex_;
+  std::condition_variable all_left_;
+  int living_ = 0;  // threads of the engine
+};
+
+}  // namespace pawl

@@ -1,0 +1,247 @@
+#include "engine/intake.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "engine/ending.hpp"
+#include "engine/shedding.hpp"
+#include "job/id.hpp"
+
+namespace pawl {
+
+namespace {
+
+// Everything that a whole call has in common.
+struct admission {
+  core& c;
+  thread_context& context;
+  ready_queue& queue;
+  queue_share& share;
+  std::uint16_t kind;
+  std::uint64_t now_ns;
+};
+
+// A priority from outside its enumeration counts as the lowest.
+unsigned band_of(priority p) noexcept {
+  return std::min(static_cast<unsigned>(p), static_cast<unsigned>(priority_count - 1));
+}
+
+reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
+  if (c.stopping.load(relaxed)) return reject::stopping;  // relaxed: nothing follows from it
+  if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
+  if (kind.index >= c.kinds.size()) return reject::unknown_kind;
+  return reject::none;
+}
+
+// Makes sure that at least one credit is in the share.
+reject take_credits(core& c, queue_share& share, ready_queue& queue,
+                    std::uint32_t wanted) noexcept {
+  if (share.credits > 0) return reject::none;
+  const std::uint32_t lump = std::min(queue.room().lump(), c.room.lump());
+  const std::uint32_t of_queue = queue.room().take(std::max(lump, wanted));
+  if (of_queue == 0) return reject::queue_full;
+  const std::uint32_t of_both = c.room.take(of_queue);
+  if (of_both < of_queue) queue.room().give(of_queue - of_both);
+  if (of_both == 0) return reject::scheduler_full;
+  share.credits = of_both;
+  return reject::none;
+}
+
+// A credit, at the cost of an older job if the queue sheds. `before_shedding` makes the call's own
+// jobs old enough for that.
+template <class F>
+reject obtain_credit(admission& a, unsigned band, std::uint32_t wanted,
+                     F before_shedding) noexcept {
+  for (;;) {
+    const reject r = take_credits(a.c, a.share, a.queue, wanted);
+    if (r != reject::queue_full || a.queue.when_full() != when_full::shed) return r;
+    if (!before_shedding()) return reject::memory;
+    if (!shed_one(a.c, a.context, a.share, a.queue, band)) return r;
+    settle_room(a.c, a.context);
+  }
+}
+
+// Gives back credits that a call took and did not use, beyond what a thread may set aside.
+void return_surplus(admission& a) noexcept {
+  const std::uint32_t lump = std::min(a.queue.room().lump(), a.c.room.lump());
+  const std::uint32_t kept = lump == 1 ? 0 : lump;
+  if (a.share.credits <= kept) return;
+  const std::uint32_t surplus = a.share.credits - kept;
+  a.share.credits = kept;
+  a.queue.room().give(surplus);
+  a.c.room.give(surplus);
+}
+
+// 64 bytes or less go into the slot, more into the arena. False: no memory.
+bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexcept {
+  if (payload.size() <= inline_payload_bytes) {
+    if (!payload.empty()) std::memcpy(job.body, payload.data(), payload.size());
+    job.payload = static_cast<std::uint32_t>(payload.size());
+    return true;
+  }
+  const std::uint32_t reference = c.payloads.store(payload);
+  if (reference == payload_arena::none) return false;
+  job.payload = reference;
+  return true;
+}
+
+// Fills a free slot and makes it a ready job. none in `id`: no memory for the payload.
+bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
+              unsigned band, job_id& id, band_entry& place) noexcept {
+  slot& job = a.c.jobs[slot_index];
+  if (!store_payload(a.c, job, payload)) return false;
+  const std::uint64_t generation = job.generation + 1;
+  job.generation = generation;
+  job.due_ns = a.now_ns;
+  job.submitted_ns = a.now_ns;
+  job.ticket_lsn = 0;
+  job.kind = a.kind;
+  job.queue = static_cast<std::uint16_t>(a.queue.index());
+  job.band = static_cast<std::uint8_t>(band);
+  job.attempt = 0;
+  job.attempts_max = 1;
+  job.cause = 0;
+  id = make_id(slot_index, generation);
+  place = band_entry::make(slot_index, transition_to_ready(job.word));
+  return true;
+}
+
+// Jobs that are ready but whose places found no memory: nobody can have started them. As if they
+// had never been there.
+void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
+  for (const std::uint64_t p : places) {
+    const std::uint32_t index = band_entry{p}.slot();
+    slot& job = a.c.jobs[index];
+    job_word word{job.word.load(acquire)};
+    request r = request::changed;
+    while (band_entry{p}.names(word) && r == request::changed) {
+      r = transition_to_cancelled(job.word, word);
+      if (r == request::changed) word = job_word{job.word.load(acquire)};
+    }
+    if (r != request::ended)
+      continue;  // somebody guessed the id and cancelled it: then it was a job
+    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
+    transition_to_free(job.word, word);
+    a.context.free_slot(a.c.jobs, index);
+    a.context.counts.take_back_accepted(1);
+    a.queue.room().give(1);
+    a.c.room.give(1);
+  }
+}
+
+// Counts the jobs, puts their places into the band, tells a drain. False: no memory; undone.
+bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
+  a.context.counts.add(tally::accepted, places.size());  // before anyone can count their ends
+  band::producer* const token = a.context.producer_of(a.share, a.queue, band);
+  pawl::band& fifo = a.queue.band_of(band);
+  const bool pushed = token != nullptr && (places.size() == 1 ? fifo.push(*token, places[0])
+                                                              : fifo.push(*token, places));
+  if (!pushed) {
+    undo(a, places);
+    return false;
+  }
+  a.queue.gate().announce(band, a.c.active);
+  a.c.idle.wake_one();
+  return true;
+}
+
+// A bulk on its way in: jobs that are made, and whose places wait to be pushed together.
+struct bulk {
+  admission a;
+  submit_answers& answer;
+  std::array<std::uint64_t, batch_max> places{};
+  std::size_t held = 0;  // places, all of `band`
+  unsigned band = 0;
+  job_id last_held{};
+
+  // Pushes what is held: those jobs are accepted then. False: no memory; they are undone.
+  bool flush() noexcept {
+    const std::size_t count = std::exchange(held, 0);
+    if (count == 0) return true;
+    if (!enqueue(a, band, {places.data(), count})) return false;
+    answer.accepted += count;
+    answer.ticket.id = last_held;
+    return true;
+  }
+
+  // `left` specs, this one included, are still to come.
+  reject add(const job_spec& spec, std::size_t left, job_id& id) noexcept {
+    if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
+    const unsigned b = band_of(spec.options.priority);
+    if ((held == places.size() || b != band) && !flush()) return reject::memory;
+    band = b;
+    const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
+    const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
+    if (r != reject::none) return r;
+    const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
+    if (slot_index == thread_context::no_slot) return reject::memory;
+    band_entry place;
+    if (!make_job(a, slot_index, spec.payload, band, id, place)) {
+      a.context.free_slot(a.c.jobs, slot_index);
+      return reject::memory;
+    }
+    --a.share.credits;
+    places[held++] = place.bits;
+    last_held = id;
+    return reject::none;
+  }
+};
+
+}  // namespace
+
+submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_ref kind,
+                      std::span<const std::byte> payload, const job_options& how) noexcept {
+  submit_answer answer;
+  const auto refuse = [&answer](reject r) {
+    answer.reason = r;
+    return answer;
+  };
+  if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
+  if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
+  queue_share* const share = context.share_of(queue.index);
+  if (share == nullptr) return refuse(reject::memory);
+  admission a{c, context, *c.queues.at(queue.index), *share, kind.index, c.clock.boot_ns()};
+  const unsigned band = band_of(how.priority);
+  if (const reject r = obtain_credit(a, band, 1, [] { return true; }); r != reject::none) {
+    return refuse(r);
+  }
+  const std::uint32_t slot_index = context.take_slot(c.jobs);
+  band_entry place;
+  if (slot_index == thread_context::no_slot ||
+      !make_job(a, slot_index, payload, band, answer.ticket.id, place)) {
+    if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
+    return_surplus(a);
+    return refuse(reject::memory);
+  }
+  --share->credits;
+  if (!enqueue(a, band, {&place.bits, 1})) {
+    answer.ticket = {};
+    return refuse(reject::memory);
+  }
+  return answer;
+}
+
+submit_answers take_in(core& c, thread_context& context, queue_ref queue, kind_ref kind,
+                       std::span<const job_spec> specs, std::span<job_id> ids) noexcept {
+  submit_answers answer;
+  answer.reason = check_call(c, queue, kind);
+  if (answer.reason != reject::none) return answer;
+  queue_share* const share = context.share_of(queue.index);
+  if (share == nullptr) {
+    answer.reason = reject::memory;
+    return answer;
+  }
+  bulk b{{c, context, *c.queues.at(queue.index), *share, kind.index, c.clock.boot_ns()}, answer};
+  for (std::size_t i = 0; i < specs.size() && answer.reason == reject::none; ++i) {
+    job_id id;
+    answer.reason = b.add(specs[i], specs.size() - i, id);
+    if (!ids.empty()) ids[i] = id;
+  }
+  if (!b.flush()) answer.reason = reject::memory;
+  return_surplus(b.a);
+  return answer;
+}
+
+}  // namespace pawl

@@ -1,0 +1,26 @@
+// engine/settings.hpp -- options checked, and every 0 that means "choose" replaced. Values in, values
+// out.
+#pragma once
+
+#include <string_view>
+
+#include "engine/core.hpp"
+#include "pawl/error.hpp"
+
+namespace pawl {
+
+// What the machine has.
+struct machine {
+  unsigned processors = 1;
+  std::uint64_t memory_bytes = 0;
+};
+machine this_machine() noexcept;
+
+//   errc::invalid  an option is out of range; failure::where names it
+result<core_settings> settle(const options& wanted, const machine& m) noexcept;
+
+//   errc::invalid  the same
+status check_queue(std::string_view name, const queue_options& wanted) noexcept;
+status check_options(const queue_options& wanted) noexcept;
+
+}  // namespace pawl

@@ -1,0 +1,46 @@
+#include "engine/shedding.hpp"
+
+#include "engine/ending.hpp"
+
+namespace pawl {
+
+namespace {
+
+// False: the place was stale, or a drain was faster.
+bool shed_at(core& c, thread_context& context, band_entry place) noexcept {
+  slot& job = c.jobs[place.slot()];
+  job_word word{job.word.load(acquire)};
+  for (;;) {
+    if (!place.names(word)) return false;
+    switch (transition_to_dead(job.word, word)) {
+      case request::ended:
+        job.cause = static_cast<std::uint8_t>(dead_cause::shed);
+        end_job(c, context, place.slot(), word, dead_cause::shed);
+        return true;
+      case request::changed:
+        word = job_word{job.word.load(acquire)};
+        break;
+      default:
+        return false;
+    }
+  }
+}
+
+}  // namespace
+
+bool shed_one(core& c, thread_context& context, queue_share& share, ready_queue& queue,
+              unsigned band) noexcept {
+  for (unsigned b = priority_count; b-- > band;) {
+    std::uint64_t place = 0;
+    const auto pop = [&] {
+      return queue.front_of(b).pop({&place, 1}) != 0 ||
+             queue.band_of(b).pop(*context.consumer_of(share, queue, b), {&place, 1}) != 0;
+    };
+    while (pop()) {
+      if (shed_at(c, context, band_entry{place})) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace pawl

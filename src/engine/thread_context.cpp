@@ -1,0 +1,75 @@
+#include "engine/thread_context.hpp"
+
+#include <new>
+#include <utility>
+
+namespace pawl {
+
+std::uint32_t thread_context::take_slot(slab& jobs) noexcept {
+  for (;;) {
+    if (current_->is_empty() && !refill(jobs)) return no_slot;
+    // Free slots come from another processor's cache, or from memory when there is a backlog: have
+    // the one after the next few on its way.
+    const slot& later = jobs[current_->peek(6)];
+    __builtin_prefetch(&later, 1);
+    __builtin_prefetch(&later.body, 1);
+    const std::uint32_t taken = current_->pop();
+    // A slot in its last generation is retired: no id is ever used twice.
+    if (jobs[taken].generation != generation_max) return taken;
+  }
+}
+
+bool thread_context::refill(slab& jobs) noexcept {
+  if (!spare_->is_empty()) {
+    std::swap(current_, spare_);
+    return true;
+  }
+  if (magazine* full = jobs.free_slots().take_full(); full != nullptr) {
+    jobs.free_slots().put_empty(current_);
+    current_ = full;
+    return true;
+  }
+  return jobs.take_fresh(*current_);
+}
+
+void thread_context::free_slot(slab& jobs, std::uint32_t slot) noexcept {
+  if (current_->is_full()) {
+    if (spare_->is_full()) {
+      jobs.free_slots().put_full(spare_);
+      spare_ = jobs.free_slots().take_empty();
+      // There are two magazines for each context and enough more for all slots in use so far.
+      PAWL_CHECK(spare_ != nullptr);
+    }
+    std::swap(current_, spare_);
+  }
+  current_->push(slot);
+}
+
+queue_share* thread_context::share_of(unsigned queue) noexcept {
+  if (queue < shares_.size() && shares_[queue]) return shares_[queue].get();
+  try {
+    if (queue >= shares_.size()) shares_.resize(queue + 1);
+    shares_[queue] = std::make_unique<queue_share>();
+    return shares_[queue].get();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+band::producer* thread_context::producer_of(queue_share& share, ready_queue& queue,
+                                            unsigned b) noexcept {
+  auto& token = share.producers[b];
+  if (!token) token.emplace(queue.band_of(b).make_producer());
+  // An invalid token means that the band had no memory for it.
+  if (!token->valid()) token.reset();
+  return token ? &*token : nullptr;
+}
+
+band::consumer* thread_context::consumer_of(queue_share& share, ready_queue& queue,
+                                            unsigned b) noexcept {
+  auto& token = share.consumers[b];
+  if (!token) token.emplace(queue.band_of(b).make_consumer());
+  return &*token;
+}
+
+}  // namespace pawl

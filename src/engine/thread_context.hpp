@@ -1,0 +1,91 @@
+// engine/thread_context.hpp -- what a thread needs to work on jobs without sharing anything.
+//
+// A pair of magazines, a token for each band it pushes to or pops from, credits set aside, counts,
+// and a line on the board. Owned by one thread at a time; context_office.hpp says which.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/tally.hpp"
+#include "job/slab.hpp"
+#include "ready/board.hpp"
+#include "ready/ready_queue.hpp"
+
+namespace pawl {
+
+enum class context_role : std::uint8_t {
+  application,  // a thread of the host
+  shared,       // all threads of the host beyond the 64th, under `sharing`
+  drain,
+  blocking,
+};
+
+// A thread's part in one queue.
+struct queue_share {
+  std::array<std::optional<band::producer>, priority_count> producers;
+  std::array<std::optional<band::consumer>, priority_count> consumers;
+  std::uint32_t credits = 0;  // each is one of the queue's and one of the scheduler's
+};
+
+// Room of ended jobs that has not been given back yet.
+struct room_debt {
+  unsigned queue = 0;
+  std::uint32_t jobs = 0;
+};
+
+class thread_context {
+ public:
+  static constexpr std::uint32_t no_slot = 0xffffffff;
+
+  // `current` and `spare` are empty magazines of the slab that this context works with.
+  thread_context(context_role role, unsigned index, magazine* current, magazine* spare) noexcept
+      : role_(role), index_(index), current_(current), spare_(spare) {}
+
+  [[nodiscard]] context_role role() const noexcept { return role_; }
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  // May its thread be held up? Not inside a handler.
+  [[nodiscard]] bool may_block() const noexcept {
+    return role_ == context_role::application || role_ == context_role::shared;
+  }
+
+  // A free slot, held by this thread. no_slot: all are in use, or no memory.
+  std::uint32_t take_slot(slab& jobs) noexcept;
+  // Gives back a slot whose word is free.
+  void free_slot(slab& jobs, std::uint32_t slot) noexcept;
+
+  // Allocates the first time. Null: no memory.
+  queue_share* share_of(unsigned queue) noexcept;
+  band::producer* producer_of(queue_share& share, ready_queue& queue, unsigned band) noexcept;
+  band::consumer* consumer_of(queue_share& share, ready_queue& queue, unsigned band) noexcept;
+
+  // Calls f(queue index, share) for each queue met so far.
+  template <class F>
+  void for_each_share(F f) {
+    for (unsigned i = 0; i < shares_.size(); ++i) {
+      if (shares_[i]) f(i, *shares_[i]);
+    }
+  }
+
+  tally counts;
+  room_debt debt;
+  board_line line;
+  std::mutex sharing;  // held by a user of the shared context
+
+ private:
+  bool refill(slab& jobs) noexcept;
+
+  const context_role role_;
+  const unsigned index_;
+  // Two, so that a thread that takes and frees in turn at a boundary does not go to the depot each
+  // time.
+  magazine* current_;
+  magazine* spare_;
+  std::vector<std::unique_ptr<queue_share>> shares_;
+};
+
+}  // namespace pawl

@@ -1,0 +1,215 @@
+// engine/verbs.cpp -- what can be asked of an engine beside submitting: the members of engine that
+// scheduler's users call.
+#include <bit>
+
+#include "base/membarrier.hpp"
+#include "engine/ending.hpp"
+#include "engine/engine.hpp"
+#include "engine/settings.hpp"
+#include "job/id.hpp"
+
+namespace pawl {
+
+namespace {
+
+// A job as a reader without any claim on it sees it.
+struct sighting {
+  const slot* job = nullptr;  // null: the id was never issued
+  job_word word;              // valid if `is_current`
+  bool is_current = false;    // false: that life of the slot is over
+};
+
+// Word, generation, word: if both words are the same, the generation belongs to them.
+sighting look_up(const core& c, job_id id) noexcept {
+  sighting s;
+  const std::uint32_t index = id_slot(id);
+  if (id_is_away(id) || id_generation(id) == 0 || !c.jobs.holds(index)) return s;
+  const slot& job = c.jobs[index];
+  for (;;) {
+    s.word.bits = job.word.load(acquire);
+    const std::uint64_t generation = job.generation;
+    if (generation < id_generation(id)) return s;
+    s.job = &job;
+    if (generation > id_generation(id) || s.word.state() == state_free) return s;
+    if (job.word.load(acquire) == s.word.bits) {
+      s.is_current = true;
+      return s;
+    }
+  }
+}
+
+constexpr failure never_issued{errc::not_found, 0, "job id"};
+constexpr failure has_ended{errc::stale, 0, "job id"};
+
+}  // namespace
+
+result<queue_ref> engine::queue(std::string_view name, const queue_options& wanted) {
+  if (const status ok = check_queue(name, wanted); !ok) return ok.error();
+  if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
+  bool full = false;
+  ready_queue* const q = core_.queues.find_or_add(
+      name, wanted,
+      [&](ready_queue& queue, bool is_new) {
+        if (is_new) {
+          if (!core_.settings.given.dispatch) queue.gate().close(gate_reason::no_dispatch);
+          // Either this sees the stop, or the stop sees the queue: both are under the table's lock.
+          if (core_.stopping.load(seq_cst)) queue.gate().close(gate_reason::stopping);
+        } else {
+          queue.apply(wanted);
+        }
+      },
+      full);
+  if (full) return failure{errc::full, 0, "queue"};
+  if (q == nullptr) return failure{errc::memory, 0, "queue"};
+  return queue_ref{static_cast<std::uint16_t>(q->index()), core_.tag};
+}
+
+result<ready_queue*> engine::queue_at(queue_ref queue) const noexcept {
+  if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
+  ready_queue* const q = queue.scheduler == core_.tag ? core_.queues.at(queue.index) : nullptr;
+  if (q == nullptr) return failure{errc::not_found, 0, "queue"};
+  return q;
+}
+
+result<job_status> engine::find(job_id id) const noexcept {
+  for (;;) {
+    const sighting s = look_up(core_, id);
+    if (s.job == nullptr) return never_issued;
+    job_status known;
+    known.id = id;
+    if (!s.is_current) return known;
+    known = status_of(core_, *s.job, id, s.word);
+    // The fields belong to the word if it is still the same.
+    if (s.job->word.load(acquire) == s.word.bits) return known;
+  }
+}
+
+result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) noexcept {
+  end_waiters::waiter w;
+  w.id = id;
+  w.inside_handler = inside_handler;
+  core_.waiters.add(w);
+  for (;;) {
+    const sighting s = look_up(core_, id);
+    const request asked = !s.is_current
+                              ? request::too_late
+                              : request_end_notice(const_cast<slot*>(s.job)->word, s.word);
+    if (asked == request::changed) continue;
+    if (asked == request::noted) core_.waiters.wait(w, limit);
+    const result<job_status> known = asked == request::too_late ? find(id) : w.status;
+    core_.waiters.remove(w);  // the scheduler may be gone from here on
+    if (w.told || asked == request::too_late) return known;
+    return failure{w.stopped ? errc::stopping : errc::timeout, 0, "wait"};
+  }
+}
+
+result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
+  for (;;) {
+    const sighting s = look_up(core_, id);
+    if (s.job == nullptr) return never_issued;
+    if (!s.is_current) return has_ended;
+    job_word word = s.word;
+    switch (transition_to_cancelled(const_cast<slot*>(s.job)->word, word)) {
+      case request::ended:
+        end_job(core_, context, id_slot(id), word, dead_cause::none);
+        settle_room(core_, context);  // a handler may cancel: it is on a drain then
+        return ticket{id, 0};
+      case request::noted:
+        return ticket{id, 0};
+      case request::too_late:
+        return has_ended;
+      case request::changed:
+        break;
+    }
+  }
+}
+
+// A thread added after the look at the lines sees the closed gate: its context was added under the
+// same lock.
+void engine::wait_for_starts_of(unsigned queue) noexcept {
+  if (core_.asymmetric) membarrier_all_threads();
+  core_.contexts.for_each([&](const thread_context& t) { wait_for_start(t.line, queue); });
+}
+
+result<ticket> engine::pause(queue_ref queue) noexcept {
+  const result<ready_queue*> q = queue_at(queue);
+  if (!q) return q.error();
+  const std::lock_guard lock(changing_);
+  (*q)->gate().close(gate_reason::paused);
+  wait_for_starts_of(queue.index);
+  return ticket{};
+}
+
+result<ticket> engine::resume(queue_ref queue) noexcept {
+  const result<ready_queue*> q = queue_at(queue);
+  if (!q) return q.error();
+  const std::lock_guard lock(changing_);
+  if ((*q)->gate().open(gate_reason::paused, core_.active)) core_.idle.wake_one();
+  return ticket{};
+}
+
+result<ticket> engine::set_options(queue_ref queue, const queue_options& wanted) noexcept {
+  if (const status ok = check_options(wanted); !ok) return ok.error();
+  const result<ready_queue*> q = queue_at(queue);
+  if (!q) return q.error();
+  const std::lock_guard lock(changing_);
+  (*q)->apply(wanted);
+  return ticket{};
+}
+
+void engine::close_all_gates() noexcept {
+  const std::lock_guard lock(changing_);
+  core_.queues.for_each([](ready_queue& q) { q.gate().close(gate_reason::stopping); });
+  core_.queues.for_each([this](ready_queue& q) { wait_for_starts_of(q.index()); });
+}
+
+bool engine::wait_for_room(queue_ref queue, reject reason,
+                           std::chrono::steady_clock::time_point until) {
+  const result<ready_queue*> q = queue_at(queue);
+  if (!q || world_.run_by == executor::stepped) return false;
+  if ((*q)->when_full() != when_full::block) return false;
+  credits& room = reason == reject::queue_full ? (*q)->room() : core_.room;
+  return room.wait_until_given(until,
+                               [&] { return room.has_free() || core_.stopping.load(seq_cst); });
+}
+
+health_report engine::health() const {
+  health_report h;
+  {
+    const std::lock_guard lock(living_mutex_);
+    h.phase = !core_.stopping.load(seq_cst) ? phase::open
+              : living_ != 0                ? phase::stopping
+                                            : phase::stopped;
+  }
+  h.drains = static_cast<unsigned>(threads_.size());
+  h.drains_asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));
+  h.blocking_threads = pool_->thread_count();
+  h.jobs = core_.room.in_use();
+  h.jobs_max = core_.room.bound();
+  h.payload_memory_bytes = core_.payloads.memory_bytes();
+  h.asymmetric_barrier = core_.asymmetric;
+  core_.queues.for_each([&](const ready_queue& q) {
+    h.queues.push_back({q.name(), queue_ref{static_cast<std::uint16_t>(q.index()), core_.tag},
+                        q.room().in_use(), q.room().bound(),
+                        q.gate().is_closed_for(gate_reason::paused)});
+  });
+  core_.contexts.for_each([&](const thread_context& t) {
+    if (t.may_block()) return;
+    h.threads.push_back(
+        {t.role() == context_role::drain ? thread_role::drain : thread_role::blocking, t.index(),
+         t.line.running()});
+  });
+  return h;
+}
+
+counters engine::read_counters() const noexcept {
+  counters sum;
+  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_ends_to(sum); });
+  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_starts_to(sum); });
+  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_accepted_to(sum); });
+  sum.submitted = sum.accepted;
+  for (const std::uint64_t n : sum.rejected) sum.submitted += n;
+  return sum;
+}
+
+}  // namespace pawl

@@ -1,0 +1,88 @@
+// job/slot.hpp -- a job in memory: 128 bytes, two cache lines.
+//
+//   hot line   everything that deciding, starting and ending a job needs
+//   body line  the payload, up to 64 bytes; a longer one lives in payload_arena.hpp
+//
+// State       field          written by                              read by
+//             word           the transitions of word.hpp             all
+//             generation     holder of the free slot                 all: find, cancel
+//             other fields   holder of the free slot, before [word]; runner, find
+//                            attempt: the runner; cause: who ends it
+//             next           whoever holds the slot's place in a list
+//             body           holder of the free slot, before [word]  runner
+//
+// Slots are type-stable: their memory is never given to anything else, so a stale id or a stale
+// place in a band may read a slot at any time and compares word or generation before it believes
+// what it read. Fields that such a reader looks at are relaxed atomics: a torn or stale value is
+// thrown away by that comparison.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "job/id.hpp"
+#include "job/word.hpp"
+
+namespace pawl {
+
+inline constexpr std::size_t slot_bytes = 128;
+inline constexpr std::size_t inline_payload_bytes = 64;
+
+// A field that others may look at while it is being rewritten; see above.
+template <class T>
+class watched {
+ public:
+  watched& operator=(T value) noexcept {
+    cell_.store(value, relaxed);
+    return *this;
+  }
+  // acquire: a reader compares the word after this load, and must not have compared it before.
+  operator T() const noexcept { return cell_.load(acquire); }
+
+ private:
+  atomic<T> cell_{};
+};
+
+struct alignas(slot_bytes) slot {
+  word_cell word;
+  watched<std::uint64_t> generation;
+  watched<std::uint64_t> due_ns;        // boot clock: the time since which it could have started
+  watched<std::uint64_t> submitted_ns;  // boot clock
+  std::uint64_t ticket_lsn;             // the log's; 0 without one
+  watched<std::uint32_t> next;          // link of overflow lists
+  watched<std::uint32_t> payload;       // its length if at most 64, else a reference (arena)
+  watched<std::uint16_t> kind;
+  watched<std::uint16_t> queue;
+  watched<std::uint8_t> band;
+  watched<std::uint8_t> attempt;  // starts so far
+  std::uint8_t attempts_max;
+  watched<std::uint8_t> cause;  // dead_cause
+  alignas(cache_line_bytes) std::byte body[inline_payload_bytes];
+};
+#ifndef PAWL_MODEL
+static_assert(sizeof(slot) == slot_bytes);
+#endif
+
+// A place in a band: which slot, and which version of its word it was queued for.
+//   63..37 slot    36..0 low bits of the version
+struct band_entry {
+  static constexpr unsigned version_bits = 37;
+  static constexpr std::uint64_t version_mask = (std::uint64_t{1} << version_bits) - 1;
+
+  std::uint64_t bits = 0;
+
+  static constexpr band_entry make(std::uint32_t slot, job_word word) noexcept {
+    return {(std::uint64_t{slot} << version_bits) | (word.version() & version_mask)};
+  }
+  [[nodiscard]] constexpr std::uint32_t slot() const noexcept {
+    return static_cast<std::uint32_t>(bits >> version_bits);
+  }
+  [[nodiscard]] constexpr std::uint64_t version() const noexcept { return bits & version_mask; }
+  // Is `word` the one that this place was made for, apart from its flags?
+  [[nodiscard]] constexpr bool names(job_word word) const noexcept {
+    return (word.version() & version_mask) == version();
+  }
+};
+
+}  // namespace pawl

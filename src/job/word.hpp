@@ -1,0 +1,163 @@
+// job/word.hpp -- the one word that says what a job is doing, and every change it may take.
+//
+//   63..16  version: state changes of this slot since it was made; never reset by reuse
+//   15..12  state
+//   11..0   flags: what can change while the job lives
+//
+// Roles       Anyone may read. A free slot's word belongs to the thread that holds the slot; a
+//             terminal word to the thread whose transition made it terminal. Between the two every
+//             change is a compare-and-swap by one of the functions below, each of which returns what
+//             its caller must do next.
+// Progress    lock-free: a failed swap means that another thread changed the word.
+//
+// Invariants  I1  Each state change adds 1 to the version, so a swap from an exact word cannot take
+//                 a later life of the slot for this one. Setting a flag leaves the version alone: a
+//                 place in a band names a version and must survive a waiter's arrival.
+//             I2  States change only along job_edges (state_table.hpp).
+//             I3  Only one swap can leave a live state for a terminal one: one terminal state each.
+//             I4  Whoever reads a word with acquire sees the fields that were written before the
+//                 release that made it [word].
+//
+// The idea of named transitions that return the caller's next duty is tokio's task state.
+// Checked by tests/job/word_test.cpp, tests/model/word_model.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "base/check.hpp"
+#include "job/state_table.hpp"
+#include "pawl/job.hpp"
+
+namespace pawl {
+
+enum class job_flag : std::uint16_t {
+  cancel_requested = 1u << 0,
+  attached = 1u << 1,  // a handler is inside: slot and payload must not be reused
+  waiter = 1u << 2,    // somebody waits for the end
+};
+
+inline constexpr unsigned version_bits = 48;
+
+// An unpacked word. A value; nothing here touches memory.
+struct job_word {
+  std::uint64_t bits = 0;
+
+  [[nodiscard]] constexpr std::uint64_t version() const noexcept { return bits >> 16; }
+  [[nodiscard]] constexpr job_state state() const noexcept {
+    return static_cast<job_state>((bits >> 12) & 0xf);
+  }
+  [[nodiscard]] constexpr bool has(job_flag f) const noexcept {
+    return (bits & static_cast<std::uint64_t>(f)) != 0;
+  }
+  [[nodiscard]] constexpr job_word with(job_flag f) const noexcept {
+    return job_word{bits | static_cast<std::uint64_t>(f)};
+  }
+  [[nodiscard]] constexpr job_word without(job_flag f) const noexcept {
+    return job_word{bits & ~static_cast<std::uint64_t>(f)};
+  }
+  // The word after `event`: next state, version + 1, the same flags. The edge must exist (I1, I2).
+  [[nodiscard]] constexpr job_word after(job_event event) const noexcept {
+    const std::uint8_t next = next_state(state(), event);
+    PAWL_CHECK(next != no_edge);
+    return job_word{((version() + 1) << 16) | (std::uint64_t{next} << 12) | (bits & 0xfff)};
+  }
+  [[nodiscard]] constexpr bool is_live() const noexcept {
+    return state() != state_free && !is_terminal(state());
+  }
+  friend constexpr bool operator==(job_word, job_word) noexcept = default;
+};
+
+using word_cell = atomic<std::uint64_t>;
+
+// Makes a free slot a ready job, visible to all. Caller: the thread that holds the free slot, after
+// it has written every field. Returns the word that the job's place in its band must name.
+inline job_word transition_to_ready(word_cell& cell) noexcept {
+  // relaxed: nobody else changes a free slot's word.
+  const job_word now = job_word{cell.load(relaxed)}.after(job_event::submit_now);
+  cell.store(now.bits, release);  // [word]
+  return now;
+}
+
+// True: the caller, and only the caller, runs the job now; `word` is what transition_to_terminal()
+// takes. False: the place was stale (the job was cancelled, or another drain took it); drop it.
+// `wanted_version` is compared modulo `version_mask`, as far as a place in a band can name it.
+inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
+                                  std::uint64_t version_mask, job_word& word) noexcept {
+  word.bits = cell.load(acquire);  // [word]
+  for (;;) {
+    if (word.state() != job_state::ready || (word.version() & version_mask) != wanted_version) {
+      return false;
+    }
+    const job_word next = word.after(job_event::start).with(job_flag::attached);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+}
+
+// Ends a running job by its handler's outcome. `word` comes from transition_to_running() and is
+// updated. Always succeeds: while a handler runs others only set flags. The caller owns the word
+// afterwards; if it has job_flag::waiter, somebody must be told before the slot is freed.
+inline void transition_to_terminal(word_cell& cell, job_word& word, job_event outcome) noexcept {
+  for (;;) {
+    const job_word next = word.after(outcome).without(job_flag::attached);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return;
+    }
+  }
+}
+
+// What came of a change that was asked of a job from outside.
+enum class request : std::uint8_t {
+  ended,    // the caller ended it, owns its word now, and must tell waiters and free the slot
+  noted,    // the flag is set for whoever ends the job to see
+  changed,  // the word is not what the caller saw any more: look again, generation included
+  too_late  // the job has ended
+};
+
+// Cancels a waiting job, or asks a running one to end. `word` is what the caller has seen of the
+// job; a swap from it cannot touch another life of the slot (I1). Updated when something was done.
+inline request transition_to_cancelled(word_cell& cell, job_word& word) noexcept {
+  if (!word.is_live()) return request::too_late;
+  const bool running = word.state() == job_state::running;
+  const job_word next =
+      running ? word.with(job_flag::cancel_requested) : word.after(job_event::cancel);
+  std::uint64_t expected = word.bits;
+  if (!cell.compare_exchange_strong(expected, next.bits, acq_rel, acquire)) {  // [word]
+    return request::changed;
+  }
+  word = next;
+  return running ? request::noted : request::ended;
+}
+
+// Ends a waiting job without success: shed. The same contract.
+inline request transition_to_dead(word_cell& cell, job_word& word) noexcept {
+  if (word.state() != job_state::ready) return request::too_late;
+  const job_word next = word.after(job_event::die);
+  std::uint64_t expected = word.bits;
+  if (!cell.compare_exchange_strong(expected, next.bits, acq_rel, acquire)) {  // [word]
+    return request::changed;
+  }
+  word = next;
+  return request::ended;
+}
+
+// Asks whoever ends the job to tell the waiters. The same contract; never `ended`.
+inline request request_end_notice(word_cell& cell, job_word word) noexcept {
+  if (!word.is_live()) return request::too_late;
+  std::uint64_t expected = word.bits;
+  return cell.compare_exchange_strong(expected, word.with(job_flag::waiter).bits, acq_rel, acquire)
+             ? request::noted
+             : request::changed;
+}
+
+// Gives a terminal job's slot back to whoever holds it: the caller, who owns the word.
+inline void transition_to_free(word_cell& cell, job_word word) noexcept {
+  const std::uint64_t version = word.after(job_event::release_slot).version();
+  cell.store(version << 16, release);  // [word]; state_free and no flags
+}
+
+}  // namespace pawl

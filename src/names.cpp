@@ -1,0 +1,50 @@
+// names.cpp -- the public enumerators' own names, for messages, metrics and the command line.
+#include <array>
+#include <string_view>
+
+#include "pawl/error.hpp"
+#include "pawl/job.hpp"
+
+namespace pawl {
+
+namespace {
+template <std::size_t Count>
+constexpr std::string_view at(const std::array<std::string_view, Count>& names, auto value) {
+  const auto index = static_cast<std::size_t>(value);
+  return index < Count ? names[index] : std::string_view("?");
+}
+
+constexpr std::array<std::string_view, 13> errc_names{
+    "busy",     "corrupt",   "forked", "full",     "invalid", "io",     "memory",
+    "no_space", "not_found", "stale",  "stopping", "timeout", "version"};
+constexpr std::array<std::string_view, priority_count> priority_names{
+    "critical", "high", "above", "normal", "below", "low", "bulk", "idle"};
+constexpr std::array<std::string_view, job_state_count> state_names{
+    "ended",     "scheduled", "ready", "blocked",   "running",
+    "suspended", "completed", "dead",  "cancelled", "expired"};
+constexpr std::array<std::string_view, dead_cause_count> cause_names{
+    "none",   "exhausted",   "handler",    "crashed", "timeout",
+    "decode", "quarantined", "dependency", "shed"};
+constexpr std::array<std::string_view, reject_count> reject_names{
+    "none",          "queue_full", "scheduler_full", "no_space",     "log_full",
+    "log_failed",    "memory",     "too_large",      "unknown_kind", "unknown_queue",
+    "intake_closed", "stopping",   "forked",         "overloaded"};
+}  // namespace
+
+std::string_view name(errc code) noexcept {
+  return at(errc_names, code);
+}
+std::string_view name(priority p) noexcept {
+  return at(priority_names, p);
+}
+std::string_view name(job_state s) noexcept {
+  return at(state_names, s);
+}
+std::string_view name(dead_cause c) noexcept {
+  return at(cause_names, c);
+}
+std::string_view name(reject r) noexcept {
+  return at(reject_names, r);
+}
+
+}  // namespace pawl

@@ -1,0 +1,70 @@
+// ready/board.hpp -- what each thread that may run handlers is doing now, and how a start is made.
+//
+// A start must not pass a gate that closed before it. The one who closes is rare, starts happen
+// millions of times a second; so the starter pays two plain stores and the closer the rest:
+//   starter  stores "starting (queue)" to its line, looks at the gate, swaps the job's word to
+//            running, stores "running".
+//   closer   closes the gate, calls membarrier(2), then waits for each line that says "starting" for
+//            its queue to say something else.
+// After the barrier a starter's store is visible to the closer, or its look comes after the close.
+// So when the closer returns, each start of that queue is over or will see the closed gate.
+// Where membarrier is refused, the starter's store is an exchange and the closer needs no barrier.
+//
+// Roles       one thread writes a line.  closers and health read all lines.
+// Progress    begin and the others are wait-free. wait_for_start waits for a start under way.
+//
+// State       field   written by   read by           order
+//             state_  its thread   closers, health   store relaxed, see above; release when a start
+//                                                    is over [over]
+//             job_    its thread   health            relaxed: a picture, nothing is decided by it
+//
+// Checked by tests/ready/board_test.cpp, tests/model/start_model.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "base/membarrier.hpp"
+#include "pawl/job.hpp"
+
+namespace pawl {
+
+class alignas(cache_line_bytes) board_line {
+ public:
+  // Before the look at the gate of `queue`.
+  void begin_start(unsigned queue, bool asymmetric) noexcept {
+    const std::uint32_t starting = queue + 1;
+    if (asymmetric) {
+      state_.store(starting, relaxed);
+      compiler_barrier();
+    } else {
+      state_.exchange(starting, seq_cst);
+    }
+  }
+
+  // The job's word says running, or the start was given up.
+  void end_start(job_id running) noexcept {
+    job_.store(running.value, relaxed);
+    state_.store(idle, release);  // [over]
+  }
+
+  [[nodiscard]] bool is_starting(unsigned queue) const noexcept {
+    return state_.load(acquire) == queue + 1;  // [over]
+  }
+  [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(relaxed)}; }
+  void clear_running() noexcept { job_.store(0, relaxed); }
+
+ private:
+  static constexpr std::uint32_t idle = 0;
+
+  atomic<std::uint32_t> state_{idle};
+  atomic<std::uint64_t> job_{0};
+};
+
+// After a gate of `queue` was closed and, where starts are asymmetric, membarrier_all_threads() has
+// returned: returns when no start that may have missed the gate is under way on this line.
+inline void wait_for_start(const board_line& line, unsigned queue) noexcept {
+  while (line.is_starting(queue)) cpu_pause();
+}
+
+}  // namespace pawl

@@ -1,0 +1,116 @@
+// ready/queue_gate.hpp -- when a queue may start jobs, and how the drains come to know.
+//
+// A queue has a gate word, one bit for each reason why it is closed, and a work word, one bit for
+// each band that may hold jobs. A queue's bit in the active set means: has work, and the gate is
+// open. Three rules keep that true, each side a seq_cst read-modify-write followed by a look at what
+// the other side writes:
+//   pusher   pushes, then sets its work bit; if it was not set: looks at the gate, and if it is
+//            open sets the active bit.
+//   opener   clears its gate bit; if the gate is open now: looks at the work word, and sets the
+//            active bit of each band in it.
+//   picker   found the queue empty: clears the active bit, then the work bit, then looks at the band
+//            again; if something is there, behaves like a pusher. Found it closed: clears the
+//            active bit, then looks at the gate again; if it is open, behaves like an opener.
+//
+// Roles       announce: pushers.  close, open: whoever owns that reason.  retire_*: drains.
+// Progress    wait-free.
+//
+// State       field   written by                          read by            order
+//             gate_   close, open                         pushers, starters  seq_cst; a starter's
+//                                                                            plain look: start.hpp
+//             work_   pushers set, pickers clear          pushers, openers   seq_cst
+//
+// Invariants  I1  At rest: a band that holds jobs has its work bit; and it has its active bit if the
+//                 gate is open.
+//             I2  Whoever turned a work bit from 0 to 1 answers for the active bit; a pusher that
+//                 found it at 1 answers for nothing, since either the active bit is set, or the one
+//                 who answers has not returned yet, or the gate is closed and its opener will look,
+//                 or a picker is between clearing the work bit and its second look at the band.
+//             I3  The order active bit, work bit, band in retire_empty is what makes I2 true: a push
+//                 that saw the work bit set came before it was cleared, so the look sees that push
+//                 (the read-modify-writes of work_ are ordered and acquire); a pusher that found it
+//                 cleared sets the active bit after it was cleared.
+//
+// Two words, because every start reads the gate and every submit writes the work word.
+// Checked by tests/ready/queue_gate_test.cpp, tests/model/gate_model.cpp.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "ready/active_set.hpp"
+
+namespace pawl {
+
+// Reasons why a queue may not start jobs.
+enum class gate_reason : std::uint32_t {
+  paused = 1u << 0,       // pause(); cleared by resume()
+  stopping = 1u << 1,     // stop() has begun; never cleared
+  no_dispatch = 1u << 2,  // options::dispatch is false; never cleared
+};
+
+class queue_gate {
+ public:
+  explicit queue_gate(unsigned queue) noexcept : queue_(queue) {}
+
+  // After a push into `band`. The caller then wakes a drain if it likes to have the job run.
+  void announce(unsigned band, active_set& active) noexcept {
+    const std::uint32_t bit = 1u << band;
+    if ((work_.fetch_or(bit, seq_cst) & bit) != 0) return;  // I2
+    if (gate_.load(seq_cst) == 0) active.set(queue_, band);
+  }
+
+  // True: `reason` was not there before.
+  bool close(gate_reason reason) noexcept {
+    const auto bit = static_cast<std::uint32_t>(reason);
+    return (gate_.fetch_or(bit, seq_cst) & bit) == 0;
+  }
+
+  // True: the gate is open now and there may be work: the caller wakes a drain.
+  bool open(gate_reason reason, active_set& active) noexcept {
+    const auto bit = static_cast<std::uint32_t>(reason);
+    if ((gate_.fetch_and(~bit, seq_cst) & ~bit) != 0) return false;
+    return set_active(active);
+  }
+
+  // A picker found `band` empty. `band_has_jobs` looks again. True: it has, and is active again.
+  template <class Look>
+  bool retire_empty(unsigned band, active_set& active, Look band_has_jobs) noexcept {
+    active.clear(queue_, band);
+    work_.fetch_and(~(1u << band), seq_cst);  // I3
+    if (!band_has_jobs()) return false;
+    announce(band, active);
+    return true;
+  }
+
+  // A picker found the gate closed. True: it has been opened meanwhile, and the bits are set again.
+  bool retire_closed(unsigned band, active_set& active) noexcept {
+    active.clear(queue_, band);
+    if (gate_.load(seq_cst) != 0) return false;
+    return set_active(active);
+  }
+
+  // seq_cst, so that a look after an announcement cannot come before it.
+  [[nodiscard]] bool is_open() const noexcept { return gate_.load(seq_cst) == 0; }
+  [[nodiscard]] bool is_closed_for(gate_reason reason) const noexcept {
+    return (gate_.load(seq_cst) & static_cast<std::uint32_t>(reason)) != 0;
+  }
+  // The look of a start, ordered by start.hpp and not here.
+  [[nodiscard]] bool looks_open() const noexcept { return gate_.load(relaxed) == 0; }
+
+ private:
+  bool set_active(active_set& active) noexcept {
+    const std::uint32_t work = work_.load(seq_cst);
+    for (std::uint32_t left = work; left != 0; left &= left - 1) {
+      active.set(queue_, static_cast<unsigned>(std::countr_zero(left)));
+    }
+    return work != 0;
+  }
+
+  const unsigned queue_;
+  alignas(cache_line_bytes) atomic<std::uint32_t> gate_{0};
+  alignas(cache_line_bytes) atomic<std::uint32_t> work_{0};
+};
+
+}  // namespace pawl

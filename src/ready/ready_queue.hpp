@@ -1,0 +1,65 @@
+// ready/ready_queue.hpp -- a named queue: its bands, its gate, its room.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/atomic.hpp"
+#include "pawl/job.hpp"
+#include "pawl/options.hpp"
+#include "ready/band.hpp"
+#include "ready/credits.hpp"
+#include "ready/front_list.hpp"
+#include "ready/queue_gate.hpp"
+
+namespace pawl {
+
+class ready_queue {
+ public:
+  ready_queue(unsigned index, std::string name, const queue_options& o)
+      : index_(index), name_(std::move(name)), gate_(index), room_(o.jobs_max) {
+    apply(o);
+  }
+
+  // Not for two threads at a time.
+  void apply(const queue_options& o) noexcept {
+    // relaxed: each option stands for itself, and applies from some moment on.
+    when_full_.store(o.when_full, relaxed);
+    block_for_ns_.store(o.block_for.count(), relaxed);
+    weight_.store(o.weight, relaxed);
+    if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
+  }
+
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] pawl::when_full when_full() const noexcept { return when_full_.load(relaxed); }
+  [[nodiscard]] duration block_for() const noexcept {
+    return duration(block_for_ns_.load(relaxed));
+  }
+  [[nodiscard]] unsigned weight() const noexcept { return weight_.load(relaxed); }
+
+  [[nodiscard]] queue_gate& gate() noexcept { return gate_; }
+  [[nodiscard]] const queue_gate& gate() const noexcept { return gate_; }
+  [[nodiscard]] credits& room() noexcept { return room_; }
+  [[nodiscard]] const credits& room() const noexcept { return room_; }
+  [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
+  [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
+
+  [[nodiscard]] bool band_has_jobs(unsigned b) const noexcept {
+    return !fronts_[b].looks_empty() || !bands_[b].looks_empty();
+  }
+
+ private:
+  const unsigned index_;
+  const std::string name_;
+  atomic<pawl::when_full> when_full_{};
+  atomic<std::int64_t> block_for_ns_{};
+  atomic<unsigned> weight_{};
+  queue_gate gate_;
+  credits room_;
+  std::array<band, priority_count> bands_;
+  std::array<front_list, priority_count> fronts_;
+};
+
+}  // namespace pawl

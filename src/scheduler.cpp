@@ -1,0 +1,254 @@
+// scheduler.cpp -- the public shell: builds the parts, connects them, takes them down. Adds to the
+// engine what belongs to a process and its threads.
+#include "pawl/scheduler.hpp"
+
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "base/atomic.hpp"
+#include "engine/engine.hpp"
+#include "engine/intake.hpp"
+#include "thread_lease.hpp"
+
+namespace pawl {
+
+namespace {
+
+// Numbers the schedulers of a process, so that a queue of one is not taken for one of another.
+// relaxed: only the number counts.
+constinit atomic<std::uint32_t> schedulers_opened{0};
+
+std::uint16_t next_tag() noexcept {
+  return static_cast<std::uint16_t>(schedulers_opened.fetch_add(1, relaxed) % 0xffff + 1);
+}
+
+// A context for one call: the thread's own, or the shared one under its lock.
+class call_context {
+ public:
+  explicit call_context(const std::shared_ptr<lease_desk>& desk) noexcept
+      : context_(lease_context(desk)) {
+    if (context_ != nullptr && context_->role() == context_role::shared) context_->sharing.lock();
+  }
+  call_context(const call_context&) = delete;
+  call_context& operator=(const call_context&) = delete;
+  ~call_context() {
+    if (context_ != nullptr && context_->role() == context_role::shared) {
+      context_->sharing.unlock();
+    }
+  }
+  explicit operator bool() const noexcept { return context_ != nullptr; }
+  thread_context& operator*() const noexcept { return *context_; }
+  thread_context* operator->() const noexcept { return context_; }
+
+ private:
+  thread_context* const context_;
+};
+
+bool is_full(reject r) noexcept {
+  return r == reject::queue_full || r == reject::scheduler_full;
+}
+
+// A guess when a full queue has room again.
+constexpr duration full_retry_after = std::chrono::milliseconds(1);
+
+constexpr failure is_forked{errc::forked, 0, "scheduler"};
+constexpr failure no_context{errc::memory, 0, "thread context"};
+
+}  // namespace
+
+struct scheduler::impl {
+  // What handlers get to see: unlike the host's scheduler it cannot be destroyed under a handler
+  // that stop() had to leave behind.
+  scheduler inner{this, false};
+  system_clock clock;
+  std::shared_ptr<lease_desk> desk = std::make_shared<lease_desk>();
+  std::unique_ptr<engine> core;
+  duration stop_deadline{0};
+
+  [[nodiscard]] bool is_child() const noexcept { return desk->guard.is_child(); }
+
+  // Ends a call that rejected `count` jobs.
+  void count_rejected(reject r, std::size_t count) noexcept {
+    const call_context context(desk);
+    if (context) context->counts.add(r, count);
+  }
+  // May the call wait for room, and did it find some?
+  bool wait_for_room(queue_ref queue, reject reason, bool may_block,
+                     std::chrono::steady_clock::time_point& until) {
+    if (!is_full(reason) || !may_block) return false;
+    if (until == std::chrono::steady_clock::time_point{}) {
+      until = std::chrono::steady_clock::now() + core->parts().queues.at(queue.index)->block_for();
+    }
+    return core->wait_for_room(queue, reason, until);
+  }
+};
+
+result<std::unique_ptr<scheduler>> scheduler::open(const options& wanted,
+                                                   const registry& kinds) noexcept {
+  try {
+    std::unique_ptr<scheduler> opened(new scheduler(new impl, true));
+    impl& self = *opened->impl_;
+    if (!self.desk->guard.is_ready()) return failure{errc::memory, 0, "fork_guard"};
+    self.stop_deadline = wanted.stop_deadline;
+    engine::environment world;
+    world.clock = &self.clock;
+    world.owner = &self.inner;
+    world.tag = next_tag();
+    world.adopt_thread = [desk = self.desk](thread_context& c) { adopt_context(desk, c); };
+    auto built = engine::build(wanted, kinds, world);
+    if (!built) return built.error();
+    self.core = std::move(*built);
+    self.desk->open = self.core.get();
+    if (const status started = self.core->start(); !started) return started.error();
+    return opened;
+  } catch (const std::bad_alloc&) {
+    return failure{errc::memory, 0, "open"};
+  }
+}
+
+scheduler::~scheduler() {
+  if (!owns_) return;
+  if (impl_->core == nullptr) {  // open() failed half-way
+    delete impl_;
+    return;
+  }
+  // In a child of fork() the threads and whatever they had locked do not exist: nothing can be taken
+  // down.
+  if (impl_->is_child()) return;
+  const status stopped = impl_->core->stop(impl_->stop_deadline);
+  {
+    const std::lock_guard lock(impl_->desk->mutex);
+    impl_->desk->open = nullptr;
+  }
+  if (stopped) {
+    delete impl_;
+    return;
+  }
+  core& c = impl_->core->parts();
+  c.say.say(log_level::error, "stop.stuck",
+            "a handler is still inside after the stop deadline; its thread and its memory are left "
+            "to it");
+  impl_->core->abandon();
+}
+
+result<queue_ref> scheduler::queue(std::string_view name, const queue_options& wanted) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->queue(name, wanted);
+}
+
+submit_answer scheduler::submit(queue_ref queue, kind_ref kind, std::span<const std::byte> payload,
+                                const job_options& how) noexcept {
+  submit_answer answer;
+  if (impl_->is_child()) {
+    answer.reason = reject::forked;
+    return answer;
+  }
+  std::chrono::steady_clock::time_point until{};
+  bool may_block = false;
+  do {
+    const call_context context(impl_->desk);
+    if (!context) {
+      answer.reason = reject::memory;
+      return answer;
+    }
+    may_block = context->may_block();
+    answer = take_in(impl_->core->parts(), *context, queue, kind, payload, how);
+    if (answer) return answer;
+  } while (impl_->wait_for_room(queue, answer.reason, may_block, until));
+  impl_->count_rejected(answer.reason, 1);
+  if (is_full(answer.reason)) answer.retry_after = full_retry_after;
+  return answer;
+}
+
+submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
+                                      std::span<const job_spec> specs,
+                                      std::span<job_id> ids) noexcept {
+  submit_answers answer;
+  if (impl_->is_child()) {
+    answer.reason = reject::forked;
+    return answer;
+  }
+  std::chrono::steady_clock::time_point until{};
+  std::size_t accepted = 0;
+  ticket last;
+  bool may_block = false;
+  do {
+    const call_context context(impl_->desk);
+    if (!context) {
+      answer.reason = reject::memory;
+      break;
+    }
+    may_block = context->may_block();
+    answer = take_in(impl_->core->parts(), *context, queue, kind, specs.subspan(accepted),
+                     ids.empty() ? ids : ids.subspan(accepted));
+    if (answer.accepted != 0) {
+      accepted += answer.accepted;
+      last = answer.ticket;
+      until = {};  // the limit is for each wait for room
+    }
+  } while (!answer && impl_->wait_for_room(queue, answer.reason, may_block, until));
+  if (!answer) {
+    impl_->count_rejected(answer.reason, specs.size() - accepted);
+    if (is_full(answer.reason)) answer.retry_after = full_retry_after;
+  }
+  answer.accepted = accepted;
+  answer.ticket = last;
+  return answer;
+}
+
+result<job_status> scheduler::find(job_id id) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->find(id);
+}
+
+result<job_status> scheduler::wait(job_id id, duration limit) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const thread_context* const own = own_thread_context(impl_->desk);
+  if (own != nullptr && own->role() == context_role::drain) {
+    return failure{errc::invalid, 0, "wait on a drain"};
+  }
+  return impl_->core->wait(id, limit, own != nullptr);
+}
+
+result<ticket> scheduler::cancel(job_id id) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->cancel(*context, id);
+}
+
+result<ticket> scheduler::pause(queue_ref queue) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->pause(queue);
+}
+
+result<ticket> scheduler::resume(queue_ref queue) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->resume(queue);
+}
+
+result<ticket> scheduler::set_options(queue_ref queue, const queue_options& wanted) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->set_options(queue, wanted);
+}
+
+status scheduler::stop(duration limit) noexcept {
+  if (impl_->is_child()) return is_forked;
+  if (own_thread_context(impl_->desk) != nullptr) {
+    return failure{errc::invalid, 0, "stop inside a handler"};
+  }
+  return impl_->core->stop(limit);
+}
+
+health_report scheduler::health() const {
+  if (impl_->is_child()) return {};
+  return impl_->core->health();
+}
+
+counters scheduler::read_counters() const noexcept {
+  if (impl_->is_child()) return {};
+  return impl_->core->read_counters();
+}
+
+}  // namespace pawl
