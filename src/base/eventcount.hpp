@@ -1,9 +1,12 @@
 // base/eventcount.hpp -- where drains sleep when there is no work.
 //
 // A sleeper announces itself, looks for work once more, then sleeps. Who brings work makes it
-// visible first and calls wake_one() after. Each sleeper has a number below sleepers_max and a bit
+// visible first and calls notify() after. Each sleeper has a number below sleepers_max and a bit
 // in one word, so that a waker picks one sleeper, and the next submit sees one bit less: a burst of
 // submits pays one system call for each sleeping drain, not one for each job.
+//
+// Between working and sleeping a thread may search for a while. Who brings work while somebody
+// searches wakes nobody: the searcher will see it.
 //
 // Roles       sleeper i: one thread, announce(i) then withdraw(i) or sleep(i).  waker: any thread.
 // Progress    wake_one never waits. sleep waits for a wake.
@@ -14,6 +17,7 @@
 //                         sleepers and wakers clear it
 //             signal_[i]  waker that cleared bit i: 1   sleeper i    release / acquire [signal]
 //                         sleeper i: 0
+//             searching_  searchers                     notifiers    seq_cst, see I3
 //
 // Invariants  I1  No lost wake-up: the sleeper's announce is a seq_cst read-modify-write followed
 //                 by a seq_cst look at the work; the waker's change of the work is a seq_cst
@@ -24,6 +28,11 @@
 //                 batch_ring.hpp).
 //             I2  signal_[i] goes to 1 only by the thread that cleared bit i, so each announcement
 //                 is answered once: by withdraw() clearing the bit itself, or by one signal.
+//
+//             I3  notify() may leave work to a searcher because a searcher, after end_search(),
+//                 looks at the work once more: before it sleeps (announce, look), or when it takes
+//                 some, for more than it takes; then it wakes another. end_search() and the change
+//                 of the work are seq_cst read-modify-writes, each followed by a look at the other.
 //
 // Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp.
 #pragma once
@@ -56,6 +65,20 @@ class eventcount {
     signal.store(0, relaxed);  // relaxed: only the owner of bit i may set it, and there is none now
   }
 
+  // False: enough threads search already; go and sleep.
+  bool begin_search(unsigned searchers_max) noexcept {
+    if (searching_.fetch_add(1, seq_cst) < searchers_max) return true;
+    end_search();
+    return false;
+  }
+  // The caller looks at the work after this, whatever it has found before.
+  void end_search() noexcept { searching_.fetch_sub(1, seq_cst); }
+
+  // There is new work: somebody must know, unless a searcher will find it.
+  void notify() noexcept {
+    if (searching_.load(seq_cst) == 0) wake_one();  // I3
+  }
+
   // Wakes one sleeper, if any. True: one was woken.
   bool wake_one() noexcept {
     std::uint64_t idle = idle_.load(seq_cst);  // I1
@@ -84,6 +107,7 @@ class eventcount {
   };
 
   alignas(cache_line_bytes) atomic<std::uint64_t> idle_{0};
+  atomic<std::uint32_t> searching_{0};
   cell cells_[sleepers_max];
 };
 

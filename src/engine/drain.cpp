@@ -39,24 +39,25 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   std::array<std::uint64_t, batch_max> places;
   const std::uint32_t wanted = batch_size(mean_ns_[p.queue], batch_max);
   const std::span<std::uint64_t> room(places.data(), wanted);
-  std::size_t count = queue.front_of(p.band).pop(room);
-  if (count == 0) {
-    count = queue.band_of(p.band).pop(*context_.consumer_of(*share, queue, p.band), room);
+  std::size_t count = take(queue, *share, p.band, room);
+  if (count == 0 && core_.active.is_alone(p.queue, p.band) && linger(queue, p.band)) {
+    count = take(queue, *share, p.band, room);
   }
   if (count == 0) {
     picker_.found_empty(p);
-    queue.gate().retire_empty(p.band, core_.active, [&] { return queue.band_has_jobs(p.band); });
+    if (queue.gate().retire_empty(p.band, core_.active,
+                                  [&] { return queue.band_has_jobs(p.band); })) {
+      cpu_pause();  // another consumer may be between claiming a place and taking it
+    }
     return true;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const slot& job = core_.jobs[band_entry{places[i]}.slot()];
-    __builtin_prefetch(&job, 1);
-    __builtin_prefetch(&job.body, 0);
   }
   batch_ring& ring = core_.rings[context_.index()];
   ring.publish({places.data(), count});
   // Somebody sleeps while there is more than this drain runs next: wake one, which wakes the next.
-  if (core_.idle.asleep() != 0 && (count > 1 || core_.active.any())) core_.idle.wake_one();
+  if (core_.idle.asleep() != 0 &&
+      (count > 1 || count == wanted || !core_.active.is_alone(p.queue, p.band))) {
+    core_.idle.notify();
+  }
 
   const std::uint64_t last_due = core_.jobs[band_entry{places[count - 1]}.slot()].due_ns;
   const std::uint32_t ran = run_batch(queue, p.band, {places.data(), count});
@@ -70,12 +71,40 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   return true;
 }
 
+std::size_t drain::take(ready_queue& queue, queue_share& share, unsigned band,
+                        std::span<std::uint64_t> room) noexcept {
+  queue.gate().look_at_work();
+  const std::size_t count = queue.front_of(band).pop(room);
+  if (count != 0) return count;
+  return queue.band_of(band).pop(*context_.consumer_of(share, queue, band), room);
+}
+
+// The only active queue has run empty. Its submitter may be about to bring the next job: wait for it
+// a moment, or each single submit would find the bits cleared and pay for setting them again, and
+// each pop would find one job. True: there is one.
+bool drain::linger(const ready_queue& queue, unsigned band) noexcept {
+  constexpr int looks = 16;
+  constexpr int pauses_per_look = 4;
+  if (core_.settings.given.spin.count() == 0) return false;
+  if (!core_.idle.begin_search(searchers_max())) return false;
+  bool found = false;
+  for (int i = 0; i < looks && !found; ++i) {
+    for (int j = 0; j < pauses_per_look; ++j) cpu_pause();
+    found = queue.band_has_jobs(band);
+  }
+  core_.idle.end_search();
+  return found;
+}
+
 // How many were started here.
 std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
                                std::span<const std::uint64_t> places) noexcept {
+  constexpr std::size_t ahead = 8;  // jobs whose slots are on their way while one runs
   batch_ring& ring = core_.rings[context_.index()];
   std::uint32_t ran = 0;
+  for (const std::uint64_t p : places.first(std::min(ahead, places.size()))) prefetch(p);
   for (std::uint32_t i = 0; i < places.size(); ++i) {
+    if (i + ahead < places.size()) prefetch(places[i + ahead]);
     ring.advance(i);
     start s = run_job(core_, context_, band_entry{places[i]}, false);
     if (s == start::needs_thread && !pool_.hand_over(places[i], band)) {
@@ -99,6 +128,8 @@ bool drain::steal() noexcept {
     const unsigned victim = (context_.index() + i) % count;
     std::uint64_t place = 0;
     while (core_.rings[victim].try_peek_last(place)) {
+      // This may be a long job, and there may be more of them: pass the word on.
+      if (core_.idle.asleep() != 0 && sees_work()) core_.idle.notify();
       if (steal_place(place)) return true;
     }
   }
@@ -137,21 +168,27 @@ bool drain::sees_work() const noexcept {
 // At most half of the drains do so at a time. True: there is some, or the scheduler stops.
 bool drain::search() noexcept {
   const auto limit = static_cast<std::uint64_t>(core_.settings.given.spin.count());
-  if (limit == 0) return false;
-  const unsigned searchers_max = std::max(1u, core_.settings.drains / 2);
+  if (limit == 0 || !core_.idle.begin_search(searchers_max())) return false;
   bool found = false;
-  // relaxed: a searcher too many for a moment is no harm.
-  if (searching_.fetch_add(1, relaxed) < searchers_max) {
-    const std::uint64_t begin = core_.clock.boot_ns();
-    while (!found && core_.clock.boot_ns() - begin < limit) {
-      for (int i = 0; i < 16 && !found; ++i) {
-        cpu_pause();
-        found = sees_work() || core_.stopping.load(relaxed);
-      }
+  const std::uint64_t begin = core_.clock.boot_ns();
+  while (!found && core_.clock.boot_ns() - begin < limit) {
+    for (int i = 0; i < 16 && !found; ++i) {
+      cpu_pause();
+      found = sees_work() || core_.stopping.load(relaxed);
     }
   }
-  searching_.fetch_sub(1, relaxed);
+  core_.idle.end_search();
   return found;
+}
+
+unsigned drain::searchers_max() const noexcept {
+  return std::max(1u, core_.settings.drains / 2);
+}
+
+void drain::prefetch(std::uint64_t place) const noexcept {
+  const slot& job = core_.jobs[band_entry{place}.slot()];
+  __builtin_prefetch(&job, 1);
+  __builtin_prefetch(&job.body, 0);
 }
 
 void drain::run() noexcept {

@@ -15,8 +15,8 @@ namespace pawl {
 
 class drain {
  public:
-  drain(core& c, blocking_pool& pool, thread_context& context, atomic<unsigned>& searching) noexcept
-      : core_(c), pool_(pool), context_(context), searching_(searching) {}
+  drain(core& c, blocking_pool& pool, thread_context& context) noexcept
+      : core_(c), pool_(pool), context_(context) {}
 
   // Runs one batch, or one job of another drain's batch. False: there was nothing to do.
   bool step() noexcept;
@@ -26,17 +26,21 @@ class drain {
 
  private:
   bool serve(pick p, std::uint64_t now_ns) noexcept;
+  std::size_t take(ready_queue& queue, queue_share& share, unsigned band,
+                   std::span<std::uint64_t> room) noexcept;
+  bool linger(const ready_queue& queue, unsigned band) noexcept;
   std::uint32_t run_batch(ready_queue& queue, unsigned band,
                           std::span<const std::uint64_t> places) noexcept;
   bool steal() noexcept;
   bool steal_place(std::uint64_t place) noexcept;
   [[nodiscard]] bool sees_work() const noexcept;
   [[nodiscard]] bool search() noexcept;
+  [[nodiscard]] unsigned searchers_max() const noexcept;
+  void prefetch(std::uint64_t place) const noexcept;
 
   core& core_;
   blocking_pool& pool_;
   thread_context& context_;
-  atomic<unsigned>& searching_;  // drains that look for work without sleeping
   picker picker_;
   std::uint64_t now_ns_ = 0;                         // end of the last batch, 0 after an idle step
   std::array<std::uint64_t, queues_max> mean_ns_{};  // of a handler, by queue

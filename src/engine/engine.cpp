@@ -44,7 +44,7 @@ status engine::add_drains() {
     thread_context* const context = core_.contexts.add(context_role::drain, i);
     if (context == nullptr) return failure{errc::memory, 0, "drain"};
     drain_contexts_.push_back(context);
-    drains_.push_back(std::make_unique<drain>(core_, *pool_, *context, searching_));
+    drains_.push_back(std::make_unique<drain>(core_, *pool_, *context));
   }
   if (world_.run_by == executor::stepped) {
     blocking_context_ = core_.contexts.add(context_role::blocking, 0);

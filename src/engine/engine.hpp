@@ -87,7 +87,6 @@ class engine {
   const environment world_;
   core core_;
   std::unique_ptr<arena> arena_;
-  atomic<unsigned> searching_{0};
   std::unique_ptr<blocking_pool> pool_;
   thread_context* blocking_context_ = nullptr;  // of step_blocking()
   std::vector<std::unique_ptr<drain>> drains_;

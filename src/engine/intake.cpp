@@ -35,10 +35,9 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   return reject::none;
 }
 
-// Makes sure that at least one credit is in the share.
+// For a share without credits.
 reject take_credits(core& c, queue_share& share, ready_queue& queue,
                     std::uint32_t wanted) noexcept {
-  if (share.credits > 0) return reject::none;
   const std::uint32_t lump = std::min(queue.room().lump(), c.room.lump());
   const std::uint32_t of_queue = queue.room().take(std::max(lump, wanted));
   if (of_queue == 0) return reject::queue_full;
@@ -74,10 +73,21 @@ void return_surplus(admission& a) noexcept {
   a.c.room.give(surplus);
 }
 
+// Words of 16 bytes, the last one overlapping: a call of memcpy costs more than these.
+void copy_inline(std::byte* to, std::span<const std::byte> from) noexcept {
+  const std::size_t size = from.size();
+  if (size < 16) {
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+    return;
+  }
+  for (std::size_t at = 0; at + 16 <= size; at += 16) std::memcpy(to + at, from.data() + at, 16);
+  std::memcpy(to + size - 16, from.data() + size - 16, 16);
+}
+
 // 64 bytes or less go into the slot, more into the arena. False: no memory.
 bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexcept {
   if (payload.size() <= inline_payload_bytes) {
-    if (!payload.empty()) std::memcpy(job.body, payload.data(), payload.size());
+    copy_inline(job.body, payload);
     job.payload = static_cast<std::uint32_t>(payload.size());
     return true;
   }
@@ -142,8 +152,7 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
     undo(a, places);
     return false;
   }
-  a.queue.gate().announce(band, a.c.active);
-  a.c.idle.wake_one();
+  if (a.queue.gate().announce(band, a.c.active)) a.c.idle.notify();
   return true;
 }
 
@@ -172,9 +181,11 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
-    const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
-    const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
-    if (r != reject::none) return r;
+    if (a.share.credits == 0) {
+      const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
+      const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
+      if (r != reject::none) return r;
+    }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
     band_entry place;
@@ -202,10 +213,12 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
-  admission a{c, context, *c.queues.at(queue.index), *share, kind.index, c.clock.boot_ns()};
+  admission a{c,      context,    *c.queues.at(queue.index),
+              *share, kind.index, c.clock.recent_boot_ns(context.clock_reading)};
   const unsigned band = band_of(how.priority);
-  if (const reject r = obtain_credit(a, band, 1, [] { return true; }); r != reject::none) {
-    return refuse(r);
+  if (share->credits == 0) {
+    const reject r = obtain_credit(a, band, 1, [] { return true; });
+    if (r != reject::none) return refuse(r);
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
   band_entry place;

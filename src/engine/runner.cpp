@@ -48,8 +48,7 @@ void put_back(core& c, ready_queue& queue, unsigned band,
               std::span<const std::uint64_t> places) noexcept {
   if (places.empty()) return;
   queue.front_of(band).push(places);
-  queue.gate().announce(band, c.active);
-  c.idle.wake_one();
+  if (queue.gate().announce(band, c.active)) c.idle.notify();
 }
 
 }  // namespace pawl

@@ -67,7 +67,7 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
       context_office::application_contexts_max + 2 + s.drains + wanted.blocking_threads_max;
   s.magazines = 2 * contexts;
   s.slots = static_cast<std::uint32_t>(s.given.jobs_max + wanted.dead_in_memory +
-                                       std::uint64_t{2} * contexts * magazine_slots);
+                                       contexts * (std::uint64_t{2} * magazine_slots + 1));
   return s;
 }
 

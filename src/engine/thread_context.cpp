@@ -5,20 +5,6 @@
 
 namespace pawl {
 
-std::uint32_t thread_context::take_slot(slab& jobs) noexcept {
-  for (;;) {
-    if (current_->is_empty() && !refill(jobs)) return no_slot;
-    // Free slots come from another processor's cache, or from memory when there is a backlog: have
-    // the one after the next few on its way.
-    const slot& later = jobs[current_->peek(6)];
-    __builtin_prefetch(&later, 1);
-    __builtin_prefetch(&later.body, 1);
-    const std::uint32_t taken = current_->pop();
-    // A slot in its last generation is retired: no id is ever used twice.
-    if (jobs[taken].generation != generation_max) return taken;
-  }
-}
-
 bool thread_context::refill(slab& jobs) noexcept {
   if (!spare_->is_empty()) {
     std::swap(current_, spare_);
@@ -45,8 +31,7 @@ void thread_context::free_slot(slab& jobs, std::uint32_t slot) noexcept {
   current_->push(slot);
 }
 
-queue_share* thread_context::share_of(unsigned queue) noexcept {
-  if (queue < shares_.size() && shares_[queue]) return shares_[queue].get();
+queue_share* thread_context::add_share(unsigned queue) noexcept {
   try {
     if (queue >= shares_.size()) shares_.resize(queue + 1);
     shares_[queue] = std::make_unique<queue_share>();
@@ -56,12 +41,11 @@ queue_share* thread_context::share_of(unsigned queue) noexcept {
   }
 }
 
-band::producer* thread_context::producer_of(queue_share& share, ready_queue& queue,
-                                            unsigned b) noexcept {
+band::producer* thread_context::add_producer(queue_share& share, ready_queue& queue,
+                                             unsigned b) noexcept {
   auto& token = share.producers[b];
-  if (!token) token.emplace(queue.band_of(b).make_producer());
-  // An invalid token means that the band had no memory for it.
-  if (!token->valid()) token.reset();
+  token.emplace(queue.band_of(b).make_producer());
+  if (!token->valid()) token.reset();  // the band had no memory for it
   return token ? &*token : nullptr;
 }
 

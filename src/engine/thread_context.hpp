@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "engine/tally.hpp"
 #include "job/slab.hpp"
 #include "ready/board.hpp"
@@ -54,13 +55,30 @@ class thread_context {
   }
 
   // A free slot, held by this thread. no_slot: all are in use, or no memory.
-  std::uint32_t take_slot(slab& jobs) noexcept;
+  std::uint32_t take_slot(slab& jobs) noexcept {
+    do {
+      if (current_->is_empty() && !refill(jobs)) return no_slot;
+      const std::uint32_t taken = current_->pop();
+      // Free slots come from another processor's cache, or from memory when there is a backlog: have
+      // the one after the next few on its way.
+      const slot& later = jobs[current_->peek(6)];
+      __builtin_prefetch(&later, 1);
+      __builtin_prefetch(&later.body, 1);
+      // A slot in its last generation is retired: no id is ever used twice.
+      if (jobs[taken].generation != generation_max) return taken;
+    } while (true);
+  }
   // Gives back a slot whose word is free.
   void free_slot(slab& jobs, std::uint32_t slot) noexcept;
 
   // Allocates the first time. Null: no memory.
-  queue_share* share_of(unsigned queue) noexcept;
-  band::producer* producer_of(queue_share& share, ready_queue& queue, unsigned band) noexcept;
+  queue_share* share_of(unsigned queue) noexcept {
+    if (queue < shares_.size() && shares_[queue]) return shares_[queue].get();
+    return add_share(queue);
+  }
+  band::producer* producer_of(queue_share& share, ready_queue& queue, unsigned b) noexcept {
+    return share.producers[b] ? &*share.producers[b] : add_producer(share, queue, b);
+  }
   band::consumer* consumer_of(queue_share& share, ready_queue& queue, unsigned band) noexcept;
 
   // Calls f(queue index, share) for each queue met so far.
@@ -74,10 +92,13 @@ class thread_context {
   tally counts;
   room_debt debt;
   board_line line;
+  clock_source::reading clock_reading;
   std::mutex sharing;  // held by a user of the shared context
 
  private:
   bool refill(slab& jobs) noexcept;
+  queue_share* add_share(unsigned queue) noexcept;
+  static band::producer* add_producer(queue_share& share, ready_queue& queue, unsigned b) noexcept;
 
   const context_role role_;
   const unsigned index_;

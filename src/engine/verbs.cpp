@@ -6,6 +6,7 @@
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
 #include "engine/settings.hpp"
+#include "engine/sweeping.hpp"
 #include "job/id.hpp"
 
 namespace pawl {
@@ -96,9 +97,12 @@ result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) 
                               : request_end_notice(const_cast<slot*>(s.job)->word, s.word);
     if (asked == request::changed) continue;
     if (asked == request::noted) core_.waiters.wait(w, limit);
-    const result<job_status> known = asked == request::too_late ? find(id) : w.status;
-    core_.waiters.remove(w);  // the scheduler may be gone from here on
-    if (w.told || asked == request::too_late) return known;
+    // Before the remove: after it the scheduler may be gone. A late tell() is seen after it.
+    const result<job_status> known =
+        asked == request::too_late ? find(id) : result<job_status>(never_issued);
+    core_.waiters.remove(w);
+    if (asked == request::too_late) return known;
+    if (w.told) return w.status;
     return failure{w.stopped ? errc::stopping : errc::timeout, 0, "wait"};
   }
 }
@@ -110,10 +114,15 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
     if (!s.is_current) return has_ended;
     job_word word = s.word;
     switch (transition_to_cancelled(const_cast<slot*>(s.job)->word, word)) {
-      case request::ended:
+      case request::ended: {
+        // Until end_job() the job is this thread's, and so are its fields.
+        ready_queue& queue = *core_.queues.at(s.job->queue);
+        const unsigned band = s.job->band;
         end_job(core_, context, id_slot(id), word, dead_cause::none);
         settle_room(core_, context);  // a handler may cancel: it is on a drain then
+        note_cancelled_place(core_, context, queue, band);
         return ticket{id, 0};
+      }
       case request::noted:
         return ticket{id, 0};
       case request::too_late:
@@ -124,10 +133,10 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
   }
 }
 
+// After the gate was closed and, where starts are asymmetric, the barrier.
 // A thread added after the look at the lines sees the closed gate: its context was added under the
 // same lock.
 void engine::wait_for_starts_of(unsigned queue) noexcept {
-  if (core_.asymmetric) membarrier_all_threads();
   core_.contexts.for_each([&](const thread_context& t) { wait_for_start(t.line, queue); });
 }
 
@@ -136,6 +145,7 @@ result<ticket> engine::pause(queue_ref queue) noexcept {
   if (!q) return q.error();
   const std::lock_guard lock(changing_);
   (*q)->gate().close(gate_reason::paused);
+  if (core_.asymmetric) membarrier_all_threads();
   wait_for_starts_of(queue.index);
   return ticket{};
 }
@@ -144,7 +154,7 @@ result<ticket> engine::resume(queue_ref queue) noexcept {
   const result<ready_queue*> q = queue_at(queue);
   if (!q) return q.error();
   const std::lock_guard lock(changing_);
-  if ((*q)->gate().open(gate_reason::paused, core_.active)) core_.idle.wake_one();
+  if ((*q)->gate().open(gate_reason::paused, core_.active)) core_.idle.notify();
   return ticket{};
 }
 
@@ -160,6 +170,7 @@ result<ticket> engine::set_options(queue_ref queue, const queue_options& wanted)
 void engine::close_all_gates() noexcept {
   const std::lock_guard lock(changing_);
   core_.queues.for_each([](ready_queue& q) { q.gate().close(gate_reason::stopping); });
+  if (core_.asymmetric) membarrier_all_threads();
   core_.queues.for_each([this](ready_queue& q) { wait_for_starts_of(q.index()); });
 }
 

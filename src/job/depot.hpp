@@ -51,7 +51,8 @@ struct magazine {
   }
   // The slot that the `ahead`-th pop from now will return; the last one if there are not as many.
   [[nodiscard]] std::uint32_t peek(std::uint32_t ahead) const noexcept {
-    return slots[count > ahead ? count - 1 - ahead : 0];
+    const std::uint32_t left = count;
+    return slots[left > ahead ? left - 1 - ahead : 0];
   }
 };
 

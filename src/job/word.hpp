@@ -62,6 +62,13 @@ struct job_word {
     PAWL_CHECK(next != no_edge);
     return job_word{((version() + 1) << 16) | (std::uint64_t{next} << 12) | (bits & 0xfff)};
   }
+  // The same where the state is known to be `From`: the table is looked up by the compiler.
+  template <job_state From, job_event Event>
+  [[nodiscard]] constexpr job_word moved() const noexcept {
+    constexpr std::uint8_t next = next_state(From, Event);
+    static_assert(next != no_edge);
+    return job_word{((version() + 1) << 16) | (std::uint64_t{next} << 12) | (bits & 0xfff)};
+  }
   [[nodiscard]] constexpr bool is_live() const noexcept {
     return state() != state_free && !is_terminal(state());
   }
@@ -74,7 +81,7 @@ using word_cell = atomic<std::uint64_t>;
 // it has written every field. Returns the word that the job's place in its band must name.
 inline job_word transition_to_ready(word_cell& cell) noexcept {
   // relaxed: nobody else changes a free slot's word.
-  const job_word now = job_word{cell.load(relaxed)}.after(job_event::submit_now);
+  const job_word now = job_word{cell.load(relaxed)}.moved<state_free, job_event::submit_now>();
   cell.store(now.bits, release);  // [word]
   return now;
 }
@@ -89,7 +96,7 @@ inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
     if (word.state() != job_state::ready || (word.version() & version_mask) != wanted_version) {
       return false;
     }
-    const job_word next = word.after(job_event::start).with(job_flag::attached);
+    const job_word next = word.moved<job_state::ready, job_event::start>().with(job_flag::attached);
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
       return true;
@@ -156,8 +163,8 @@ inline request request_end_notice(word_cell& cell, job_word word) noexcept {
 
 // Gives a terminal job's slot back to whoever holds it: the caller, who owns the word.
 inline void transition_to_free(word_cell& cell, job_word word) noexcept {
-  const std::uint64_t version = word.after(job_event::release_slot).version();
-  cell.store(version << 16, release);  // [word]; state_free and no flags
+  PAWL_CHECK(is_terminal(word.state()));            // I2: all of them have this edge, and only they
+  cell.store((word.version() + 1) << 16, release);  // [word]; state_free and no flags
 }
 
 }  // namespace pawl

@@ -49,15 +49,15 @@ constexpr std::uint32_t batch_size(std::uint64_t mean_ns, std::uint32_t jobs_max
       std::clamp<std::uint64_t>(batch_target_ns / mean_ns, 1, jobs_max));
 }
 
-// The mean after a batch of `count` jobs took `elapsed_ns`: moves an eighth of the way, but at once
-// when the batch was slower than that, so that a queue that turned slow is not served in long
-// batches for long.
+// The mean after a batch of `count` jobs took `elapsed_ns`: half of the way down, but at once up, so
+// that a queue that turned slow is not served in long batches. A batch that was slow only because
+// its thread was preempted is forgotten after a few short ones.
 constexpr std::uint64_t next_mean(std::uint64_t mean_ns, std::uint64_t elapsed_ns,
                                   std::uint32_t count) noexcept {
   if (count == 0) return mean_ns;
   const std::uint64_t seen = elapsed_ns / count;
   if (mean_ns == 0 || seen > mean_ns) return std::max<std::uint64_t>(seen, 1);
-  return std::max<std::uint64_t>(mean_ns - (mean_ns - seen + 7) / 8, 1);
+  return std::max<std::uint64_t>(mean_ns - (mean_ns - seen + 1) / 2, 1);
 }
 
 }  // namespace pawl

@@ -4,13 +4,14 @@
 // word of them. Queues set and clear their own bits by the rules of queue_gate.hpp; drains read.
 //
 // Roles       set, clear: any thread.  next, any: any thread.
-// Progress    wait-free.
+// Progress    next, has, any: wait-free.  set, clear: lock-free; settle() repeats only while others
+//             change the same word.
 //
 // State       field     written by             read by   order
 //             word_     set: fetch_or          all       seq_cst: the eventcount's and the gate's
 //                       clear: fetch_and                 look-again rules rest on it
-//             summary_  set by who made a word non-zero; cleared by who made it zero, and set again
-//                       by the same if the word is not zero any more
+//             summary_  settle(): by who made     all       the same
+//                       a word zero or non-zero
 //
 // Invariants  I1  When no set or clear is in progress: summary bit == (word != 0).
 //             I2  A set in progress may be invisible through the summary until it returns; who
@@ -31,7 +32,7 @@ namespace pawl {
 
 #ifdef PAWL_MODEL
 inline constexpr unsigned queues_max = 2;
-inline constexpr unsigned queues_per_word = 1;
+inline constexpr unsigned queues_per_word = 2;
 #else
 inline constexpr unsigned queues_max = 4096;
 inline constexpr unsigned queues_per_word = 64;
@@ -42,17 +43,15 @@ class active_set {
  public:
   void set(unsigned queue, unsigned band) noexcept {
     level& l = levels_[band];
-    if (l.words[queue / queues_per_word].fetch_or(bit(queue), seq_cst) == 0) {
-      l.summary.fetch_or(summary_bit(queue), seq_cst);
-    }
+    atomic<std::uint64_t>& word = l.words[queue / queues_per_word];
+    if (word.fetch_or(bit(queue), seq_cst) == 0) settle(l.summary, word, summary_bit(queue));
   }
 
   void clear(unsigned queue, unsigned band) noexcept {
     level& l = levels_[band];
     atomic<std::uint64_t>& word = l.words[queue / queues_per_word];
     if ((word.fetch_and(~bit(queue), seq_cst) & ~bit(queue)) != 0) return;
-    l.summary.fetch_and(~summary_bit(queue), seq_cst);
-    if (word.load(seq_cst) != 0) l.summary.fetch_or(summary_bit(queue), seq_cst);  // I1
+    settle(l.summary, word, summary_bit(queue));
   }
 
   [[nodiscard]] bool has(unsigned band) const noexcept {
@@ -65,6 +64,15 @@ class active_set {
       if (has(band)) return true;
     }
     return false;
+  }
+
+  // Is nothing active but, perhaps, that queue in that band?
+  [[nodiscard]] bool is_alone(unsigned queue, unsigned band) const noexcept {
+    for (unsigned b = 0; b < priority_count; ++b) {
+      if (b != band && has(b)) return false;
+    }
+    const unsigned other = next(band, queue + 1);
+    return other == no_queue || other == queue;
   }
 
   // The first active queue of the band at or after `from` (modulo queues_max), cyclically;
@@ -105,6 +113,23 @@ class active_set {
   }
   static constexpr std::uint64_t bits_from(unsigned first) noexcept {
     return ~std::uint64_t{0} << first;
+  }
+
+  // By whoever turned the word to or from zero. The last one to write the summary looks at the word
+  // after that, so the two agree at rest (I1).
+  static void settle(atomic<std::uint64_t>& summary, const atomic<std::uint64_t>& word,
+                     std::uint64_t mask) noexcept {
+    bool wanted = word.load(seq_cst) != 0;
+    for (;;) {
+      if (wanted) {
+        summary.fetch_or(mask, seq_cst);
+      } else {
+        summary.fetch_and(~mask, seq_cst);
+      }
+      const bool now = word.load(seq_cst) != 0;
+      if (now == wanted) return;
+      wanted = now;
+    }
   }
 
   static unsigned look(const level& l, unsigned word, std::uint64_t wanted) noexcept {

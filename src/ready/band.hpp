@@ -40,7 +40,9 @@ class band {
   std::size_t pop(consumer& token, std::span<std::uint64_t> into) noexcept {
     return places_.try_dequeue_bulk(token, into.data(), into.size());
   }
-  [[nodiscard]] bool looks_empty() const noexcept { return places_.size_approx() == 0; }
+  // Exact when nobody pushes or pops.
+  [[nodiscard]] std::size_t size() const noexcept { return places_.size_approx(); }
+  [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
 
  private:
   queue places_;

@@ -8,8 +8,8 @@
 // Progress    wait-free, apart from a thief's swap on `end_`, which it gives up when it fails.
 //
 // State       field     written by        read by   order
-//             entry[i]  owner             thieves   relaxed: a stale one names a job that is started
-//                                                   once at most whoever finds it, see I1
+//             entry[i]  owner             thieves   release / acquire [place]: a thief that looks at
+//                                                   an old end may read a new place, see I1
 //             begin_    owner             thieves   relaxed: a hint
 //             end_      owner, thieves    thieves   seq_cst exchange: published before the owner looks
 //                                                   for sleepers (eventcount I1); thieves swap it down
@@ -40,7 +40,8 @@ class batch_ring {
  public:
   // Shows the batch to thieves. The caller then looks for sleeping drains.
   void publish(std::span<const std::uint64_t> batch) noexcept {
-    for (std::uint32_t i = 0; i < batch.size(); ++i) entries_[i].store(batch[i], relaxed);
+    for (std::uint32_t i = 0; i < batch.size(); ++i)
+      entries_[i].store(batch[i], release);  // [place]
     begin_.store(0, relaxed);
     end_.exchange(static_cast<std::uint32_t>(batch.size()), seq_cst);
   }
@@ -61,7 +62,7 @@ class batch_ring {
   bool try_peek_last(std::uint64_t& entry) noexcept {
     std::uint32_t end = end_.load(seq_cst);
     if (end <= begin_.load(relaxed)) return false;
-    entry = entries_[end - 1].load(relaxed);
+    entry = entries_[end - 1].load(acquire);                              // [place]
     return end_.compare_exchange_strong(end, end - 1, relaxed, relaxed);  // relaxed: I1
   }
 

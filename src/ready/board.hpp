@@ -49,7 +49,7 @@ class alignas(cache_line_bytes) board_line {
   }
 
   [[nodiscard]] bool is_starting(unsigned queue) const noexcept {
-    return state_.load(acquire) == queue + 1;  // [over]
+    return state_.load(seq_cst) == queue + 1;  // [over]; after the close, where it is an exchange
   }
   [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(relaxed)}; }
   void clear_running() noexcept { job_.store(0, relaxed); }

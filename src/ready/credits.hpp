@@ -29,7 +29,7 @@ namespace pawl {
 class credits {
  public:
   explicit credits(std::uint64_t bound) noexcept
-      : free_(static_cast<std::int64_t>(bound)), bound_(bound) {}
+      : free_(static_cast<std::int64_t>(bound)), bound_(bound), lump_(lump_of(bound)) {}
 
   // Takes up to `wanted`, as many as there are. 0: none.
   std::uint32_t take(std::uint32_t wanted) noexcept {
@@ -79,6 +79,7 @@ class credits {
   // Lowering it below what is in use leaves free_ negative until enough jobs have ended.
   void set_bound(std::uint64_t bound) noexcept {
     const std::uint64_t before = bound_.exchange(bound, relaxed);  // relaxed: one caller at a time
+    lump_.store(lump_of(bound), relaxed);
     const auto change = static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(before);
     if (change > 0) {
       give(static_cast<std::uint32_t>(std::min<std::int64_t>(change, UINT32_MAX)));
@@ -96,17 +97,21 @@ class credits {
   // A small bound is exact: each credit must come back at once.
   [[nodiscard]] bool is_exact() const noexcept { return lump() == 1; }
   // How many a thread takes at a time: 1 for small bounds, so that those are exact.
-  [[nodiscard]] std::uint32_t lump() const noexcept {
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bound() / 4096, 1, 256));
-  }
+  [[nodiscard]] std::uint32_t lump() const noexcept { return lump_.load(relaxed); }
 
  private:
+  static std::uint32_t lump_of(std::uint64_t bound) noexcept {
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bound / 4096, 1, 256));
+  }
+
   [[nodiscard]] std::int64_t wake_mark() const noexcept {
     return static_cast<std::int64_t>(std::clamp<std::uint64_t>(bound() / 16, 1, 4096));
   }
 
   alignas(cache_line_bytes) atomic<std::int64_t> free_;
-  atomic<std::uint64_t> bound_;
+  // Beside it what is read with each job and written hardly ever.
+  alignas(cache_line_bytes) atomic<std::uint64_t> bound_;
+  atomic<std::uint32_t> lump_;
   alignas(cache_line_bytes) atomic<std::uint32_t> waiting_{0};
   std::mutex mutex_;
   std::condition_variable given_;

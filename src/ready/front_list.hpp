@@ -22,6 +22,21 @@ class front_list {
     count_.store(places_.size(), release);
   }
 
+  // Behind what is there.
+  void append(std::span<const std::uint64_t> places) {
+    const std::lock_guard lock(mutex_);
+    places_.insert(places_.end(), places.begin(), places.end());
+    count_.store(places_.size(), release);
+  }
+
+  template <class Keep>
+  void keep_if(Keep keep) {
+    if (looks_empty()) return;
+    const std::lock_guard lock(mutex_);
+    std::erase_if(places_, [&keep](std::uint64_t place) { return !keep(place); });
+    count_.store(places_.size(), release);
+  }
+
   std::size_t pop(std::span<std::uint64_t> into) {
     if (looks_empty()) return 0;
     const std::lock_guard lock(mutex_);

@@ -17,7 +17,7 @@
 //
 // State       field   written by                          read by            order
 //             gate_   close, open                         pushers, starters  seq_cst; a starter's
-//                                                                            plain look: start.hpp
+//                                                                            plain look: board.hpp
 //             work_   pushers set, pickers clear          pushers, openers   seq_cst
 //
 // Invariants  I1  At rest: a band that holds jobs has its work bit; and it has its active bit if the
@@ -48,17 +48,21 @@ enum class gate_reason : std::uint32_t {
   paused = 1u << 0,       // pause(); cleared by resume()
   stopping = 1u << 1,     // stop() has begun; never cleared
   no_dispatch = 1u << 2,  // options::dispatch is false; never cleared
+  sweeping = 1u << 3,     // stale places are being taken out; cleared by who does it
 };
 
 class queue_gate {
  public:
   explicit queue_gate(unsigned queue) noexcept : queue_(queue) {}
 
-  // After a push into `band`. The caller then wakes a drain if it likes to have the job run.
-  void announce(unsigned band, active_set& active) noexcept {
+  // After a push into `band`. True: the gate is open, so the caller wakes a drain. False: who opens
+  // it will see the work and wake one.
+  bool announce(unsigned band, active_set& active) noexcept {
     const std::uint32_t bit = 1u << band;
-    if ((work_.fetch_or(bit, seq_cst) & bit) != 0) return;  // I2
-    if (gate_.load(seq_cst) == 0) active.set(queue_, band);
+    const bool was_announced = (work_.fetch_or(bit, seq_cst) & bit) != 0;
+    const bool is_open = gate_.load(seq_cst) == 0;
+    if (is_open && !was_announced) active.set(queue_, band);  // I2
+    return is_open;
   }
 
   // True: `reason` was not there before.
@@ -74,7 +78,13 @@ class queue_gate {
     return set_active(active);
   }
 
-  // A picker found `band` empty. `band_has_jobs` looks again. True: it has, and is active again.
+  // Before a pop by a thread that ended its search: what a notifier left to it (eventcount I3) was
+  // announced before, so the pop sees it.
+  void look_at_work() const noexcept { static_cast<void>(work_.load(seq_cst)); }
+
+  // A picker found `band` empty. `band_has_jobs` looks again. True: it has, and is active again. The
+  // look must count places, not pop one: while another consumer is between claiming a place and
+  // finding none, pops may fail although a place is there.
   template <class Look>
   bool retire_empty(unsigned band, active_set& active, Look band_has_jobs) noexcept {
     active.clear(queue_, band);
@@ -96,8 +106,9 @@ class queue_gate {
   [[nodiscard]] bool is_closed_for(gate_reason reason) const noexcept {
     return (gate_.load(seq_cst) & static_cast<std::uint32_t>(reason)) != 0;
   }
-  // The look of a start, ordered by start.hpp and not here.
-  [[nodiscard]] bool looks_open() const noexcept { return gate_.load(relaxed) == 0; }
+  // The look of a start, ordered by board.hpp: by a barrier of the one who closes, or by the seq_cst
+  // exchange before it.
+  [[nodiscard]] bool looks_open() const noexcept { return gate_.load(seq_cst) == 0; }
 
  private:
   bool set_active(active_set& active) noexcept {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 #include "base/atomic.hpp"
@@ -14,6 +15,12 @@
 #include "ready/queue_gate.hpp"
 
 namespace pawl {
+
+// See engine/sweeping.hpp.
+struct sweep_state {
+  atomic<std::uint64_t> cancels{0};  // since the last sweep
+  std::mutex sweeping;
+};
 
 class ready_queue {
  public:
@@ -46,6 +53,8 @@ class ready_queue {
   [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
 
+  [[nodiscard]] sweep_state& sweep_of(unsigned b) noexcept { return sweeps_[b]; }
+
   [[nodiscard]] bool band_has_jobs(unsigned b) const noexcept {
     return !fronts_[b].looks_empty() || !bands_[b].looks_empty();
   }
@@ -60,6 +69,7 @@ class ready_queue {
   credits room_;
   std::array<band, priority_count> bands_;
   std::array<front_list, priority_count> fronts_;
+  std::array<sweep_state, priority_count> sweeps_;
 };
 
 }  // namespace pawl

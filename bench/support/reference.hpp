@@ -1,0 +1,46 @@
+// bench/support/reference.hpp -- what a contender should reach, so that we do not win against a
+// contender that was set up badly.
+//
+// Million jobs a second, low end of the range seen, measured on a 2-core machine (Sapphire Rapids,
+// KVM) with the same Debian 12 packages and 32-byte payloads, alone on the machine. A contender
+// below three quarters of its figure is printed as not reproduced, and a ratio to it is no win.
+#pragma once
+
+#include <string_view>
+
+namespace bench {
+
+struct reference_figure {
+  std::string_view contender;
+  bool bulk;
+  unsigned producers;
+  double million_jobs_per_s;
+};
+
+inline constexpr double reproduced_from = 0.75;
+
+inline constexpr reference_figure reference_figures[] = {
+    {"raw_moodycamel", true, 1, 82.0},
+    {"raw_moodycamel", true, 2, 78.0},
+    {"raw_moodycamel", false, 1, 13.0},
+    {"raw_moodycamel", false, 2, 13.0},
+    {"tbb_enqueue", false, 1, 2.5},
+    {"tbb_enqueue", false, 2, 2.6},
+    {"mutex_deque", false, 1, 2.1},
+    {"mutex_deque", false, 2, 4.5},
+    {"asio", false, 1, 1.8},
+    {"asio", false, 2, 2.3},
+};
+
+// 0: nothing to compare with.
+constexpr double reference_jobs_per_s(std::string_view contender, bool bulk,
+                                      unsigned producers) noexcept {
+  for (const reference_figure& one : reference_figures) {
+    if (one.contender == contender && one.bulk == bulk && one.producers == producers) {
+      return one.million_jobs_per_s * 1e6;
+    }
+  }
+  return 0;
+}
+
+}  // namespace bench
