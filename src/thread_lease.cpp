@@ -44,6 +44,7 @@ thread_local thread_leases leases;
 void forget_closed() noexcept {
   last.desk = nullptr;  // its desk may be freed below, and another be made at the same address
   std::erase_if(leases.all, [](const lease& l) {
+    if (l.desk->guard.is_child()) return false;  // its lock may have been left locked
     const std::lock_guard lock(l.desk->mutex);
     return l.desk->open == nullptr;
   });

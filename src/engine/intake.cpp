@@ -56,6 +56,7 @@ reject obtain_credit(admission& a, unsigned band, std::uint32_t wanted,
   for (;;) {
     const reject r = take_credits(a.c, a.share, a.queue, wanted);
     if (r != reject::queue_full || a.queue.when_full() != when_full::shed) return r;
+    if (a.queue.room().is_exceeded()) return r;  // lowering a bound ends no job
     if (!before_shedding()) return reject::memory;
     if (!shed_one(a.c, a.context, a.share, a.queue, band)) return r;
     settle_room(a.c, a.context);

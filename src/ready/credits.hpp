@@ -45,6 +45,9 @@ class credits {
 
   [[nodiscard]] bool has_free() const noexcept { return free_.load(seq_cst) > 0; }
 
+  // Is more in use than the bound, which was lowered?
+  [[nodiscard]] bool is_exceeded() const noexcept { return free_.load(seq_cst) < 0; }
+
   void give(std::uint32_t count) noexcept {
     free_.fetch_add(count, seq_cst);
     if (waiting_.load(seq_cst) == 0) return;  // I2

@@ -1,0 +1,33 @@
+// job_result.hpp -- what became of one line, on its way from the job to the output.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "captured_output.hpp"
+#include "pawl/job.hpp"
+
+namespace pawl_tool {
+
+struct job_result {
+  std::uint64_t sequence = 0;    // of the line in the input, from 0
+  std::uint64_t line_bytes = 0;  // what the intake has accounted for
+  pawl::job_id id;               // 0: refused, it never became a job
+  std::string input;             // the line; empty when nothing will show it
+  std::string_view state;        // "completed", "dead" or "refused"
+  std::string_view cause;        // pawl's name of a dead_cause or a reject, else empty
+  std::string error;             // for a person; empty: it completed
+  std::optional<int> exit_code;  // exec
+  std::optional<int> signal;     // exec, ended by this signal
+  std::chrono::nanoseconds waited{0};
+  std::chrono::nanoseconds ran{0};
+  captured_output output;
+  captured_output errors;  // exec: what it wrote to its standard error
+
+  [[nodiscard]] bool completed() const noexcept { return error.empty(); }
+};
+
+}  // namespace pawl_tool

@@ -1,0 +1,47 @@
+// kind.hpp -- a kind of job `pawl run` can do: what it does with a line.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "captured_output.hpp"
+#include "job_result.hpp"
+#include "settings.hpp"
+#include "stop_request.hpp"
+
+namespace pawl_tool {
+
+class kind {
+ public:
+  virtual ~kind() = default;
+
+  // Does the job. It has failed when it sets result.error; it may fill the other members that
+  // concern its own doing. Called by many threads at the same time. Ends soon after stop_request
+  // says now.
+  virtual void run(std::string_view line, job_result& result) = 0;
+
+  // What run() would do, as a person would type it.
+  [[nodiscard]] virtual std::string describe(std::string_view line) const = 0;
+};
+
+// As on the command line.
+[[nodiscard]] std::string_view name(kind_name which) noexcept;
+
+// Jobs of this kind wait more than they compute: they get threads of their own.
+[[nodiscard]] constexpr bool is_blocking(kind_name which) noexcept {
+  return which == kind_name::exec || which == kind_name::sleep;
+}
+
+// All references are kept. exec starts its process_guard here, so no other thread may run yet,
+// except for a dry run.
+std::unique_ptr<kind> make_kind(const run_settings& settings, const stop_request& stop,
+                                capture_budget& captures);
+
+std::unique_ptr<kind> make_digest_kind(const stop_request& stop);
+std::unique_ptr<kind> make_exec_kind(const run_settings& settings, const stop_request& stop,
+                                     capture_budget& captures);
+std::unique_ptr<kind> make_noop_kind();
+std::unique_ptr<kind> make_sleep_kind(const run_settings& settings, const stop_request& stop);
+
+}  // namespace pawl_tool

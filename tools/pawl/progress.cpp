@@ -1,0 +1,56 @@
+#include "progress.hpp"
+
+#include <fmt/format.h>
+
+#include "printable.hpp"
+
+namespace pawl_tool {
+
+namespace {
+
+std::string remaining_time(double seconds) {
+  if (seconds >= 360'000) return "more than 100 h left";
+  const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
+  if (whole >= 3'600) {
+    return fmt::format("{}:{:02}:{:02} left", whole / 3'600, whole / 60 % 60, whole % 60);
+  }
+  return fmt::format("{}:{:02} left", whole / 60, whole % 60);
+}
+
+}  // namespace
+
+std::string progress_line(const progress_view& view, bool colored) {
+  std::string failed = with_commas(view.failed) + " failed";
+  if (colored && view.failed > 0) failed = "\033[31m" + failed + "\033[0m";
+  std::string line = with_commas(view.done) + " done";
+  if (view.total) line += " of " + with_commas(*view.total);
+  line += fmt::format(", {} running, {}, {} jobs/s", with_commas(view.running), failed,
+                      with_commas(static_cast<std::uint64_t>(view.jobs_per_second)));
+  if (view.total && *view.total > view.done && view.jobs_per_second > 0) {
+    const auto left = static_cast<double>(*view.total - view.done);
+    line += ", " + remaining_time(left / view.jobs_per_second);
+  }
+  return line;
+}
+
+progress_view progress_meter::look(const totals& now, std::optional<std::uint64_t> total,
+                                   clock::time_point time) {
+  progress_view view;
+  view.done = now.ended + now.refused;
+  view.failed = now.dead + now.refused;
+  view.running = now.started > now.ended ? now.started - now.ended : 0;
+  view.total = total;
+  const double seconds = std::chrono::duration<double>(time - last_time_).count();
+  if (seconds > 0) {
+    // A third of what is new: a rate one can read, and that follows within a second or two.
+    const double latest = static_cast<double>(view.done - last_done_) / seconds;
+    rate_ = has_rate_ ? rate_ + (latest - rate_) / 3 : latest;
+    has_rate_ = true;
+    last_time_ = time;
+    last_done_ = view.done;
+  }
+  view.jobs_per_second = rate_;
+  return view;
+}
+
+}  // namespace pawl_tool

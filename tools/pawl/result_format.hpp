@@ -1,0 +1,34 @@
+// result_format.hpp -- a result as text, or as one line of JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "job_result.hpp"
+#include "output_buffer.hpp"
+#include "settings.hpp"
+
+namespace pawl_tool {
+
+// Text: the job's output as it is; what it wrote to standard error, and a line that says what went
+// wrong, go to `errors`.
+void write_text(const job_result& result, output_buffer& out, output_buffer& errors);
+
+// One object, in one line. Its members, always all of them:
+//   id           string; null when the line never became a job (ids use 64 bits, which many JSON
+//                readers cannot hold as a number)
+//   line         number of the line in the input, from 1
+//   input        the line; of one that is too long, its beginning
+//   kind, tag    as given on the command line; tag: null when there is none
+//   state        "completed", "dead" or "refused"
+//   cause        null, or why it is dead or refused, in one word
+//   exit_code    number or null; exec only
+//   signal       number or null; exec only
+//   error        null, or what went wrong, for a person
+//   wait_ns      from its acceptance to its start
+//   run_ns
+//   output       what it wrote to standard output
+//   error_output what it wrote to standard error
+void write_jsonl(const job_result& result, const run_settings& settings, output_buffer& out);
+
+}  // namespace pawl_tool

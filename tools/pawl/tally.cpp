@@ -1,0 +1,68 @@
+#include "tally.hpp"
+
+#include <algorithm>
+
+namespace pawl_tool {
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+std::uint64_t nanoseconds_of(std::chrono::nanoseconds time) noexcept {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+}
+
+}  // namespace
+
+tally::tally() : shards_(std::make_unique<std::array<shard, shard_count>>()) {}
+
+tally::shard& tally::mine() noexcept {
+  static std::atomic<std::size_t> threads_seen{0};
+  thread_local const std::size_t index = threads_seen.fetch_add(1, relaxed) % shard_count;
+  return (*shards_)[index];
+}
+
+void tally::started() noexcept {
+  mine().started.fetch_add(1, relaxed);
+}
+
+void tally::ended(bool completed, std::chrono::nanoseconds waited,
+                  std::chrono::nanoseconds ran) noexcept {
+  shard& s = mine();
+  s.waited.add(nanoseconds_of(waited));
+  s.ran.add(nanoseconds_of(ran));
+  (completed ? s.completed : s.dead).fetch_add(1);
+}
+
+void tally::refused() noexcept {
+  mine().refused.fetch_add(1);
+}
+
+void tally::released(std::uint64_t jobs, std::uint64_t line_bytes) noexcept {
+  shard& s = mine();
+  s.released_bytes.fetch_add(line_bytes, relaxed);
+  s.released_jobs.fetch_add(jobs);
+}
+
+totals tally::read() const noexcept {
+  totals sum;
+  for (const shard& s : *shards_) {
+    sum.released_jobs += s.released_jobs.load();
+    sum.released_bytes += s.released_bytes.load(relaxed);
+    sum.completed += s.completed.load();
+    sum.dead += s.dead.load();
+    sum.refused += s.refused.load();
+    sum.started += s.started.load(relaxed);
+  }
+  sum.ended = sum.completed + sum.dead;
+  return sum;
+}
+
+void tally::read_times(histogram& waited, histogram& ran) const noexcept {
+  for (const shard& s : *shards_) {
+    waited.add_all(s.waited);
+    ran.add_all(s.ran);
+  }
+}
+
+}  // namespace pawl_tool
