@@ -53,9 +53,10 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   }
   batch_ring& ring = core_.rings[context_.index()];
   ring.publish({places.data(), count});
-  // Somebody sleeps while there is more than this drain runs next: wake one, which wakes the next.
+  // Somebody sleeps while there is more than this drain runs next: wake one, which wakes the next. The
+  // queue itself is asked: a short pop does not mean that it is empty.
   if (core_.idle.asleep() != 0 &&
-      (count > 1 || count == wanted || !core_.active.is_alone(p.queue, p.band))) {
+      (count > 1 || queue.band_has_jobs(p.band) || !core_.active.is_alone(p.queue, p.band))) {
     core_.idle.notify();
   }
 
