@@ -41,6 +41,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   const std::span<std::uint64_t> room(places.data(), wanted);
   std::size_t count = take(queue, *share, p.band, room);
   if (count == 0 && core_.active.is_alone(p.queue, p.band) && linger(queue, p.band)) {
+    now_ns = core_.clock.boot_ns();  // or the wait would count as handler time
     count = take(queue, *share, p.band, room);
   }
   if (count == 0) {
