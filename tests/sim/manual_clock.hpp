@@ -1,0 +1,16 @@
+// sim/manual_clock.hpp -- time that passes when a test says so.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.hpp"
+
+namespace pawl::test {
+
+class manual_clock final : public clock_source {
+ public:
+  [[nodiscard]] std::uint64_t boot_ns() const noexcept override { return now_ns; }
+  std::uint64_t now_ns = 1'000'000'000;
+};
+
+}  // namespace pawl::test
