@@ -34,7 +34,8 @@
 //                 some, for more than it takes; then it wakes another. end_search() and the change
 //                 of the work are seq_cst read-modify-writes, each followed by a look at the other.
 //
-// Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp.
+// Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp and
+// search_model.cpp.
 #pragma once
 
 #include <bit>
