@@ -59,6 +59,7 @@ TEST(open, every_option_out_of_range_is_named) {
       {"options.stop_deadline", [](options& o) { o.stop_deadline = -1ns; }},
       {"options.stop_deadline", [](options& o) { o.stop_deadline = duration::max(); }},
   };
+  std::thread([] {}).join();  // with the first thread a sanitizer starts one of its own
   const std::size_t threads = test::thread_count();
   for (const row& r : rows) {
     options o = small_options();
@@ -137,6 +138,7 @@ TEST(lifecycle, open_and_close_a_thousand_times_leaves_nothing_behind) {
   const kind_ref blocking = kinds.add("b", say_done, nullptr, {.blocking = true});
   sigset_t mask_before;
   pthread_sigmask(SIG_SETMASK, nullptr, &mask_before);
+  std::thread([] {}).join();  // with the first thread a sanitizer starts one of its own
   const std::size_t threads = test::thread_count();
   std::size_t descriptors = 0;
   std::size_t memory = 0;
@@ -177,6 +179,7 @@ TEST(lifecycle, nothing_is_left_at_the_moment_the_destructor_returns) {
   // kernel takes a joined thread off the list a moment after it woke the joiner.
   registry kinds;
   const kind_ref blocking = kinds.add("b", say_done, nullptr, {.blocking = true});
+  std::thread([] {}).join();  // with the first thread a sanitizer starts one of its own
   const std::size_t threads = test::thread_count();
   {
     const auto s = open_or_exit(small_options(), kinds);
@@ -258,6 +261,7 @@ TEST(lifecycle, without_dispatch_no_thread_exists_and_nothing_starts) {
   o.dispatch = false;
   registry kinds;
   const kind_ref kind = kinds.add("k", say_done);
+  std::thread([] {}).join();  // with the first thread a sanitizer starts one of its own
   const std::size_t threads = test::thread_count();
   const auto s = open_or_exit(o, kinds);
   EXPECT_EQ(test::thread_count(), threads);
