@@ -75,7 +75,8 @@ TEST(head_of_line, two_hundred_and_fifty_five_short_jobs_end_within_five_millise
     ASSERT_TRUE(test::eventually([&] { return w.short_ends == 255; }));
     const std::int64_t took = w.last_end - w.slow_start;
     EXPECT_EQ(s->find(first.ticket.id)->state, job_state::running) << "they did not wait for it";
-    best = std::min(best, took);
+    // All stolen before the slow one was under way: fine, but not what is measured here.
+    if (took > 0) best = std::min(best, took);
     w.release = true;
     ASSERT_TRUE(s->wait(first.ticket.id, test::patience));
     std::printf("%.3f ms, %llu stolen\n", static_cast<double>(took) / 1e6,
