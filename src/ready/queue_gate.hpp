@@ -13,7 +13,7 @@
 //            active bit, then looks at the gate again; if it is open, behaves like an opener.
 //
 // Roles       announce: pushers.  close, open: whoever owns that reason.  retire_*: drains.
-// Progress    wait-free.
+// Progress    lock-free, as the active set is; close() is wait-free.
 //
 // State       field   written by                          read by            order
 //             gate_   close, open                         pushers, starters  seq_cst; a starter's
