@@ -24,6 +24,8 @@ class clock_source {
     last.boot_ns = boot_ns();
     return last.boot_ns;
   }
+  // Blocks the calling thread for about that long.
+  virtual void sleep_for(std::uint64_t ns) const noexcept = 0;
 };
 
 class system_clock final : public clock_source {
@@ -33,6 +35,12 @@ class system_clock final : public clock_source {
     ::clock_gettime(CLOCK_BOOTTIME, &t);  // cannot fail: the clock exists since Linux 2.6.39
     return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u +
            static_cast<std::uint64_t>(t.tv_nsec);
+  }
+
+  void sleep_for(std::uint64_t ns) const noexcept override {
+    const timespec t{static_cast<time_t>(ns / 1'000'000'000u),
+                     static_cast<long>(ns % 1'000'000'000u)};
+    ::clock_nanosleep(CLOCK_MONOTONIC, 0, &t, nullptr);  // a signal may cut it short: no harm
   }
 
 #ifdef __x86_64__

@@ -6,7 +6,8 @@
 // submits pays one system call for each sleeping drain, not one for each job.
 //
 // Between working and sleeping a thread may search for a while. Who brings work while somebody
-// searches wakes nobody: the searcher will see it.
+// searches wakes nobody: the searcher will see it. A thread may also nap for a moment while another
+// one is awake: for wakers it is as if it were busy.
 //
 // Roles       sleeper i: one thread, announce(i) then withdraw(i) or sleep(i).  waker: any thread.
 // Progress    wake_one never waits. sleep waits for a wake.
@@ -18,6 +19,8 @@
 //             signal_[i]  waker that cleared bit i: 1   sleeper i    release / acquire [signal]
 //                         sleeper i: 0
 //             searching_  searchers                     notifiers    seq_cst, see I3
+//             napping_    nappers                       nappers      seq_cst; who naps looks at the
+//                                                                    work afterwards, as after work
 //
 // Invariants  I1  No lost wake-up: the sleeper's announce is a seq_cst read-modify-write followed
 //                 by a seq_cst look at the work; the waker's change of the work is a seq_cst
@@ -75,6 +78,16 @@ class eventcount {
   // The caller looks at the work after this, whatever it has found before.
   void end_search() noexcept { searching_.fetch_sub(1, seq_cst); }
 
+  // False: no other of the `threads` is awake, so this one must not close its eyes. Not announced
+  // meanwhile: the caller sleeps for a moment, calls end_nap() and looks for work as if it had worked.
+  bool begin_nap(unsigned threads) noexcept {
+    const unsigned napping = napping_.fetch_add(1, seq_cst) + 1;
+    if (static_cast<unsigned>(std::popcount(asleep())) + napping < threads) return true;
+    end_nap();
+    return false;
+  }
+  void end_nap() noexcept { napping_.fetch_sub(1, seq_cst); }
+
   // There is new work: somebody must know, unless a searcher will find it.
   void notify() noexcept {
     if (searching_.load(seq_cst) == 0) wake_one();  // I3
@@ -109,6 +122,7 @@ class eventcount {
 
   alignas(cache_line_bytes) atomic<std::uint64_t> idle_{0};
   atomic<std::uint32_t> searching_{0};
+  atomic<std::uint32_t> napping_{0};
   cell cells_[sleepers_max];
 };
 

@@ -10,6 +10,7 @@ namespace pawl {
 
 bool drain::step() noexcept {
   if (core_.stopping.load(relaxed)) return false;  // relaxed: the gates are what stops starts
+  thin_ = true;
   const std::uint64_t now = now_ns_ != 0 ? now_ns_ : core_.clock.boot_ns();
   now_ns_ = 0;
   std::array<std::uint64_t, priority_count> last_ready;
@@ -67,6 +68,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
 
   now_ns_ = core_.clock.boot_ns();
   const std::uint64_t used = now_ns_ - now_ns;
+  thin_ = is_thin(count, wanted, used);
   mean_ns_[p.queue] = next_mean(mean_ns_[p.queue], used, ran);
   core_.last_ready_ns[p.band].at.store(last_due, relaxed);
   picker_.charge(p, used);
@@ -132,7 +134,10 @@ bool drain::steal() noexcept {
     while (core_.rings[victim].try_peek_last(place)) {
       // This may be a long job, and there may be more of them: pass the word on.
       if (core_.idle.asleep() != 0 && sees_work()) core_.idle.notify();
-      if (steal_place(place)) return true;
+      if (steal_place(place)) {
+        thin_ = false;
+        return true;
+      }
     }
   }
   return false;
@@ -193,10 +198,26 @@ void drain::prefetch(std::uint64_t place) const noexcept {
   __builtin_prefetch(&job.body, 0);
 }
 
+// Where drains outrun their submitters, one of them is enough: the others would wake, find a job or
+// none, and take the processor from the submitter. False: no other drain is awake, or enough.
+bool drain::nap() noexcept {
+  constexpr unsigned idle_naps_max = 8;
+  if (naps_ >= idle_naps_max || !core_.idle.begin_nap(core_.settings.drains)) return false;
+  ++naps_;
+  nap_ns_ = next_nap(nap_ns_);
+  core_.clock.sleep_for(nap_ns_);
+  core_.idle.end_nap();
+  return true;
+}
+
 void drain::run() noexcept {
   const unsigned self = context_.index();
   while (!core_.stopping.load(acquire)) {
-    if (step() || search()) continue;
+    const bool worked = step();
+    if (worked) naps_ = 0;
+    if (!thin_) nap_ns_ = 0;
+    if (thin_ && nap()) continue;
+    if (worked || search()) continue;
     core_.idle.announce(self);
     if (sees_work() || core_.stopping.load(seq_cst)) {
       core_.idle.withdraw(self);

@@ -35,6 +35,7 @@ class drain {
   bool steal_place(std::uint64_t place) noexcept;
   [[nodiscard]] bool sees_work() const noexcept;
   [[nodiscard]] bool search() noexcept;
+  bool nap() noexcept;
   [[nodiscard]] unsigned searchers_max() const noexcept;
   void prefetch(std::uint64_t place) const noexcept;
 
@@ -42,7 +43,10 @@ class drain {
   blocking_pool& pool_;
   thread_context& context_;
   picker picker_;
-  std::uint64_t now_ns_ = 0;                         // end of the last batch, 0 after an idle step
+  bool thin_ = false;         // the last step did next to nothing
+  std::uint64_t nap_ns_ = 0;  // the last nap, 0 after a batch that was not thin
+  unsigned naps_ = 0;         // since something was done
+  std::uint64_t now_ns_ = 0;  // end of the last batch, 0 after an idle step
   std::array<std::uint64_t, queues_max> mean_ns_{};  // of a handler, by queue
 };
 

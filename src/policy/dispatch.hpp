@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "pawl/job.hpp"
@@ -47,6 +48,20 @@ constexpr std::uint32_t batch_size(std::uint64_t mean_ns, std::uint32_t jobs_max
   if (mean_ns == 0) return jobs_max;
   return static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(batch_target_ns / mean_ns, 1, jobs_max));
+}
+
+// A batch is thin that emptied its queue and was over at once: not worth a second drain's processor.
+constexpr bool is_thin(std::size_t count, std::size_t wanted, std::uint64_t used_ns) noexcept {
+  constexpr std::uint64_t at_once_ns = 2'000;
+  return count < wanted && used_ns < at_once_ns;
+}
+
+// How long a drain naps after a thin batch, if another one is awake: doubled as long as batches stay
+// thin. What it bounds is the wait of a job behind a handler that turned out long meanwhile.
+constexpr std::uint64_t next_nap(std::uint64_t last_nap_ns) noexcept {
+  constexpr std::uint64_t shortest = 25'000;
+  constexpr std::uint64_t longest = 200'000;
+  return std::clamp(2 * last_nap_ns, shortest, longest);
 }
 
 // The mean after a batch of `count` jobs took `elapsed_ns`: half of the way down, but at once up, so

@@ -41,6 +41,22 @@ TEST(eventcount, a_wake_between_announce_and_sleep_is_kept) {
   e.withdraw(63);
 }
 
+TEST(eventcount, the_last_thread_that_is_awake_does_not_nap) {
+  constexpr unsigned threads = 3;
+  eventcount e;
+  EXPECT_TRUE(e.begin_nap(threads));
+  EXPECT_TRUE(e.begin_nap(threads));
+  EXPECT_FALSE(e.begin_nap(threads));
+  e.end_nap();
+  EXPECT_TRUE(e.begin_nap(threads));
+  e.end_nap();
+  e.announce(0);
+  EXPECT_FALSE(e.begin_nap(threads)) << "one sleeps, one naps";
+  e.end_nap();
+  EXPECT_TRUE(e.begin_nap(threads));
+  e.withdraw(0);
+}
+
 TEST(eventcount, every_piece_of_work_is_taken_while_sleepers_come_and_go) {
   // Wakers add one piece and wake one; sleepers take pieces. The last wait is the test.
   constexpr int sleepers = 3;

@@ -101,5 +101,21 @@ TEST(next_mean, arrives) {
   EXPECT_EQ(mean, 1000u);
 }
 
+TEST(is_thin, a_batch_that_emptied_its_queue_and_was_over_at_once) {
+  EXPECT_TRUE(is_thin(1, 256, 100));
+  EXPECT_TRUE(is_thin(255, 256, 1999));
+  EXPECT_FALSE(is_thin(256, 256, 100)) << "there may be more where that came from";
+  EXPECT_FALSE(is_thin(1, 1, 100)) << "long jobs come one at a time";
+  EXPECT_FALSE(is_thin(1, 256, 2000)) << "that was worth a processor";
+}
+
+TEST(next_nap, doubles_between_its_bounds) {
+  std::uint64_t nap = 0;
+  for (const std::uint64_t wanted : {25'000, 50'000, 100'000, 200'000, 200'000}) {
+    nap = next_nap(nap);
+    EXPECT_EQ(nap, wanted);
+  }
+}
+
 }  // namespace
 }  // namespace pawl

@@ -10,6 +10,7 @@ namespace pawl::test {
 class manual_clock final : public clock_source {
  public:
   [[nodiscard]] std::uint64_t boot_ns() const noexcept override { return now_ns; }
+  void sleep_for(std::uint64_t) const noexcept override {}
   std::uint64_t now_ns = 1'000'000'000;
 };
 
