@@ -28,7 +28,9 @@ constexpr std::array<std::string_view, dead_cause_count> cause_names{
 constexpr std::array<std::string_view, reject_count> reject_names{
     "none",          "queue_full", "scheduler_full", "no_space",     "log_full",
     "log_failed",    "memory",     "too_large",      "unknown_kind", "unknown_queue",
-    "intake_closed", "stopping",   "forked",         "overloaded"};
+    "intake_closed", "stopping",   "forked",         "overloaded",   "bad_option"};
+constexpr std::array<std::string_view, waiting_for_count> waiting_names{"nothing", "due_time",
+                                                                        "gate", "a_drain"};
 }  // namespace
 
 std::string_view name(errc code) noexcept {
@@ -42,6 +44,9 @@ std::string_view name(job_state s) noexcept {
 }
 std::string_view name(dead_cause c) noexcept {
   return at(cause_names, c);
+}
+std::string_view name(waiting_for w) noexcept {
+  return at(waiting_names, w);
 }
 std::string_view name(reject r) noexcept {
   return at(reject_names, r);

@@ -218,6 +218,32 @@ result<ticket> scheduler::cancel(job_id id) noexcept {
   return impl_->core->cancel(*context, id);
 }
 
+result<ticket> scheduler::requeue(job_id id, std::uint64_t version) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->requeue(*context, id, version);
+}
+
+result<dead_page> scheduler::list_dead(const dead_filter& which, std::uint64_t cursor,
+                                       std::size_t letters_max) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->list_dead(which, cursor, letters_max);
+}
+
+result<dead_letter> scheduler::show_dead(job_id id,
+                                         std::vector<std::byte>* payload) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->show_dead(id, payload);
+}
+
+result<std::uint64_t> scheduler::purge_dead(const dead_filter& which) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->purge_dead(*context, which);
+}
+
 result<ticket> scheduler::pause(queue_ref queue) noexcept {
   if (impl_->is_child()) return is_forked;
   return impl_->core->pause(queue);

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
+#include <string_view>
 
 #include "pawl/export.hpp"
 #include "pawl/job.hpp"
+#include "pawl/outcome.hpp"
 
 namespace pawl {
 
@@ -24,8 +27,19 @@ class PAWL_EXPORT context {
   // cancel() was called for this job. The handler may go on; if it returns outcome::cancelled() the
   // job is cancelled, else its real outcome stands.
   [[nodiscard]] bool cancel_requested() const noexcept;
-  // stop() or the destructor has begun and waits for this handler.
+  // stop() or the destructor has begun and waits for this handler. It may return
+  // outcome::interrupted().
   [[nodiscard]] bool stop_requested() const noexcept;
+  // It runs longer than its run_timeout. What it returns within the grace still counts.
+  [[nodiscard]] bool timed_out() const noexcept;
+  // Stops with the first of the three above. Made when it is first asked for, so it costs those who
+  // do not use it nothing; may throw std::bad_alloc. Callbacks run on the thread that asks: keep
+  // them short.
+  [[nodiscard]] std::stop_token stop_token();
+
+  // outcome::fail(kind), or dead(kind), with a text that is kept: its first 111 bytes are copied.
+  [[nodiscard]] outcome fail(std::string_view text, error_kind kind = 0) noexcept;
+  [[nodiscard]] outcome dead(std::string_view text, error_kind kind = 0) noexcept;
 
   // The scheduler that runs the job. submit() on it never blocks here, whatever the queue's policy.
   [[nodiscard]] scheduler& owner() const noexcept { return *owner_; }
@@ -37,6 +51,7 @@ class PAWL_EXPORT context {
   job_id id_;
   const void* word_ = nullptr;      // the job's state word
   const void* stopping_ = nullptr;  // the engine's stop flag
+  void* attempt_cell_ = nullptr;    // what the engine keeps of this attempt
   scheduler* owner_ = nullptr;
   queue_ref queue_;
   kind_ref kind_;

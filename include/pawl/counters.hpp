@@ -17,14 +17,21 @@ struct counters {
   std::uint64_t started = 0;
   std::uint64_t completed = 0;
   std::uint64_t cancelled = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t requeued = 0;       // dead jobs made ready again
+  std::uint64_t retried = 0;        // failed attempts that are made again
+  std::uint64_t pushed_back = 0;    // snoozes, rate limits, yields, interruptions
+  std::uint64_t timed_out = 0;      // attempts asked to end because they ran too long
+  std::uint64_t overrun = 0;        // attempts still inside after the grace
+  std::uint64_t stale_results = 0;  // results that came after an overrun and did not count
   std::array<std::uint64_t, dead_cause_count> dead{};  // by dead_cause
   std::array<std::uint64_t, reject_count> rejected{};  // by reject
   std::uint64_t stolen = 0;         // jobs a drain started from another drain's batch
   std::uint64_t stale_entries = 0;  // places in a band whose job had already gone elsewhere
 
-  // Jobs in a terminal state.
+  // Ends of jobs: accepted + requeued - ended() are alive.
   [[nodiscard]] std::uint64_t ended() const noexcept {
-    std::uint64_t sum = completed + cancelled;
+    std::uint64_t sum = completed + cancelled + expired;
     for (const std::uint64_t n : dead) sum += n;
     return sum;
   }

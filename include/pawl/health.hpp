@@ -25,6 +25,8 @@ struct thread_health {
   thread_role role = thread_role::drain;
   unsigned index = 0;
   job_id running;
+  duration running_for{0};  // how long
+  bool overrun = false;     // longer than its run_timeout and the grace
 };
 
 struct health_report {
@@ -32,7 +34,11 @@ struct health_report {
   unsigned drains = 0;
   unsigned drains_asleep = 0;
   unsigned blocking_threads = 0;
-  std::uint64_t jobs = 0;  // alive, as above
+  unsigned overruns = 0;      // threads held by handlers that overran
+  unsigned replacements = 0;  // drains started in their place
+  std::uint64_t timers = 0;   // entries of the timing wheel, stale ones included
+  std::uint64_t dead = 0;     // dead letters kept
+  std::uint64_t jobs = 0;     // alive, as above
   std::uint64_t jobs_max = 0;
   std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
   bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer

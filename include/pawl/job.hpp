@@ -81,9 +81,19 @@ inline constexpr std::size_t dead_cause_count = 9;
 [[nodiscard]] PAWL_EXPORT std::string_view name(job_state s) noexcept;
 [[nodiscard]] PAWL_EXPORT std::string_view name(dead_cause c) noexcept;
 
+struct backoff;  // pawl/retry.hpp
+
 // Per job. Every member has a default, so {.priority = priority::high} is enough.
 struct job_options {
   pawl::priority priority = pawl::priority::normal;
+  std::uint8_t max_attempts = 0;  // starts; 0: the kind's
+  duration after{0};              // due so much later; counts suspended time; at most 100 years
+  // Due when the wall clock says so, also when that is set meanwhile; the epoch: not used. With
+  // `after` set too, the later of the two.
+  std::chrono::system_clock::time_point at{};
+  duration expires{0};      // ends as `expired` if not started so long after its submit; 0: never
+  duration run_timeout{0};  // of each attempt; 0: the kind's
+  const pawl::backoff* backoff = nullptr;  // copied; null: the kind's
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.
@@ -108,8 +118,9 @@ enum class reject : std::uint8_t {
   stopping,        // stop() or the destructor has begun
   forked,          // this process is a fork of the one that opened the scheduler
   overloaded,      // admission control
+  bad_option,      // an option of the job is out of its range
 };
-inline constexpr std::size_t reject_count = 14;
+inline constexpr std::size_t reject_count = 15;
 [[nodiscard]] PAWL_EXPORT std::string_view name(reject r) noexcept;
 
 // The total answer to submit(): accepted with a ticket, or rejected with a reason.
@@ -129,17 +140,36 @@ struct [[nodiscard]] submit_answers {
   explicit operator bool() const noexcept { return reason == reject::none; }
 };
 
+// What a job waits for.
+enum class waiting_for : std::uint8_t {
+  nothing,   // it runs, or has ended
+  due_time,  // job_status::due
+  gate,      // its queue is paused or stopped
+  a_drain,   // its turn
+};
+inline constexpr std::size_t waiting_for_count = 4;
+[[nodiscard]] PAWL_EXPORT std::string_view name(waiting_for w) noexcept;
+
 // What find() and wait() know of a job.
 struct job_status {
   job_id id;
   job_state state = job_state::ended;
   dead_cause cause = dead_cause::none;
   pawl::priority priority = pawl::priority::normal;
-  std::uint8_t attempt = 0;       // starts so far
+  std::uint8_t attempt = 0;  // starts so far
+  std::uint8_t max_attempts = 0;
   bool cancel_requested = false;  // its handler runs and has been asked to end
+  bool timed_out = false;         // its handler runs longer than run_timeout
+  bool overrun = false;           // and longer than that and the grace: its result will not count
+  pawl::waiting_for waiting_for = pawl::waiting_for::nothing;
   queue_ref queue;
   kind_ref kind;
   duration submitted{0};  // since boot, the time at which it was accepted
+  // Since when it could have started, or will be able to: since boot; for a job submitted with `at`
+  // since the wall clock's epoch.
+  duration due{0};
+  bool due_by_wall_clock = false;
+  std::uint64_t version = 0;  // changes with each change of state; names this one
 };
 
 }  // namespace pawl

@@ -11,13 +11,39 @@
 namespace pawl {
 
 // What a thread of the scheduler is for.
-enum class thread_role : std::uint8_t { drain, blocking };
+enum class thread_role : std::uint8_t { drain, blocking, timer };
 
 // Called on each thread of the scheduler, first and last thing. For affinity, names, thread-locals.
 struct thread_hooks {
   void (*on_start)(void* user, thread_role role, unsigned index) = nullptr;
   void (*on_stop)(void* user, thread_role role, unsigned index) = nullptr;
   void* user = nullptr;
+};
+
+// A job that changes its state, as hooks see it.
+struct job_change {
+  job_id id;
+  queue_ref queue;
+  kind_ref kind;
+  unsigned attempt = 0;
+  job_state state = job_state::ended;   // after the change: running for a start
+  dead_cause cause = dead_cause::none;  // of a dead one
+};
+
+// Called once for each start of a handler and once for each end of an attempt or of a waiting job
+// (completed, dead, cancelled, expired; scheduled or ready: it comes again), on the thread that made
+// the change, after it. A job that starts again may do so before the hook of its last end returned.
+// Must not throw and must not block; may submit.
+struct job_hooks {
+  void (*on_start)(void* user, const job_change& change) = nullptr;
+  void (*on_end)(void* user, const job_change& change) = nullptr;
+  void* user = nullptr;
+};
+
+// What becomes of a job whose handler is still inside when run_timeout and grace have passed.
+enum class on_overrun : std::uint8_t {
+  keep,  // it stays running, and counts as failed when its handler returns
+  dead,  // it is dead(timeout) at once; what its handler does counts no more
 };
 
 struct options {
@@ -34,10 +60,17 @@ struct options {
   duration spin = std::chrono::microseconds(20);      // an idle drain looks this long, then sleeps
   duration ageing = std::chrono::seconds(1);  // a band of rank r is served before higher ones when
                                               // it lags by more than r times this; 0: never
+  duration grace = std::chrono::seconds(5);   // between a run_timeout and the overrun
+  pawl::on_overrun on_overrun = pawl::on_overrun::keep;
+  unsigned replacements_max = 4;     // drains started in place of those that an overrun holds; they
+                                     // and `drains` are at most 64
+  std::uint8_t pushbacks_max = 100;  // times a job may snooze or be rate limited
+  std::uint64_t seed = 0;            // of everything random; 0: chosen by the system
   duration stop_deadline = std::chrono::seconds(10);  // how long the destructor waits for handlers
   bool dispatch = true;                               // false: accept jobs, start none (inspection)
   log_sink log;                                       // where warnings go; default: standard error
   thread_hooks threads;
+  job_hooks hooks;
 };
 
 // What submit() does when the queue holds queue_options::jobs_max live jobs.
@@ -57,6 +90,8 @@ struct queue_options {
   pawl::when_full when_full = pawl::when_full::reject;
   duration block_for = std::chrono::seconds(1);  // the limit of when_full::block
   unsigned weight = 1;  // share of handler time among queues of one priority; 1 to 1,000
+  std::uint32_t retries_per_s_max = 0;  // the queue's retry budget: beyond it retries are put off,
+                                        // none is dropped; 0: no limit
 };
 
 }  // namespace pawl

@@ -4,6 +4,7 @@
 // Names are durable and versioned, such as "mail.send/1": 1 to 128 characters of [A-Za-z0-9._/-].
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,7 +24,7 @@
 namespace pawl {
 
 // Called on a thread of the scheduler, for different jobs at the same time. `payload` is valid
-// during the call. It may throw where the program has exceptions; the job is then dead.
+// during the call. It may throw where the program has exceptions; the attempt has then failed.
 using handler = outcome (*)(void* user, context&, std::span<const std::byte> payload);
 
 struct kind_options {
@@ -34,6 +35,11 @@ struct kind_options {
   // scheduler's arena take part, and while it waits it runs no unrelated work. Calls on the scheduler
   // from inside such work count as calls from outside: do not wait there.
   bool parallel = false;
+  std::uint8_t max_attempts = 3;                   // starts; 1 to 255
+  pawl::backoff backoff{};  // before a retry
+  duration run_timeout = std::chrono::minutes(5);  // of each attempt; 0: none
+  // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
+  std::array<retry_rule, 4> rules{};
 };
 
 class PAWL_EXPORT registry {

@@ -1,14 +1,19 @@
 // pawl/scheduler.hpp -- run jobs by priority, in this process, millions a second.
 //
-//   submit --> ready --> running --> completed
-//                |          |------> dead       the handler said so or threw
-//                |          '------> cancelled  cancel() asked and the handler agreed
-//                |-----------------> cancelled  cancel() came before the start
-//                '-----------------> dead(shed) a full queue that sheds made room
+//   submit --> scheduled --> ready --> running --> completed
+//                  ^           | ^        |------> dead       no attempts left, or the handler said so
+//                  |           | '--------|------- ready      yield
+//                  '-----------|----------'------- scheduled  retry, snooze
+//                              |          '------> cancelled  cancel() asked and the handler agreed
+//                              |-----------------> cancelled  cancel() came before the start
+//                              |-----------------> expired    it was not started in time
+//                              '-----------------> dead(shed) a full queue that sheds made room
+//   dead --> ready             requeue()
 //
-// Guarantee: every accepted job starts at most once and reaches exactly one terminal state, or is
-//            still waiting when the scheduler ends. Without a directory nothing outlives the
-//            process: jobs that have not started when stop() is called are dropped.
+// Guarantee: nothing starts before it is due, nor after it expired, nor twice at the same time; every
+//            accepted job reaches exactly one terminal state, or is still waiting when the scheduler
+//            ends. Without a directory nothing outlives the process: jobs that have not ended when
+//            stop() is called are dropped.
 // Threads:   every member may be called from any thread, also from inside a handler, unless its
 //            comment says otherwise. No thread, descriptor or signal handler of Pawl exists before
 //            open() or after the destructor. Signals are blocked in Pawl's threads, except those that
@@ -22,10 +27,12 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "pawl/codec.hpp"
 #include "pawl/context.hpp"
 #include "pawl/counters.hpp"
+#include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/export.hpp"
 #include "pawl/health.hpp"
@@ -96,11 +103,34 @@ class PAWL_EXPORT scheduler {
   //   errc::not_found  errc::forked
   [[nodiscard]] result<job_status> wait(job_id id, duration limit) noexcept;
 
-  // Ends a job that has not started. A running one is asked: context::cancel_requested() turns true,
-  // and its outcome decides. Which of the two it was is what find() or wait() say.
+  // Ends a job that is not running. A running one is asked: context::cancel_requested() turns true,
+  // and its outcome decides; it is not retried. Which of the two it was is what find() or wait() say.
   //   errc::stale      the job has already ended
   //   errc::not_found  errc::forked
   result<ticket> cancel(job_id id) noexcept;
+
+  // Makes a dead job ready again: the same id, all attempts before it, its errors kept. `version` is
+  // that of the death (dead_letter::version, job_status::version), so asking twice does it once.
+  //   errc::stale      the job is not dead, or died again since
+  //   errc::not_found  the id was never issued, or the letter is gone
+  //   errc::full       no room in the queue or the scheduler
+  //   errc::stopping   errc::forked  errc::memory
+  result<ticket> requeue(job_id id, std::uint64_t version) noexcept;
+
+  // At most `letters_max` of the dead letters that `which` lets through, oldest death first, from
+  // `cursor` on (0: the beginning). One that is requeued meanwhile and dies again is listed again.
+  // Allocates; each letter is looked at under a lock that deaths take too.
+  //   errc::forked  errc::memory
+  [[nodiscard]] result<dead_page> list_dead(const dead_filter& which = {}, std::uint64_t cursor = 0,
+                                            std::size_t letters_max = 100) const noexcept;
+  // One dead letter, and a copy of its payload if `payload` is not null.
+  //   errc::not_found  the job is not among the dead that are kept
+  //   errc::forked  errc::memory
+  [[nodiscard]] result<dead_letter> show_dead(
+      job_id id, std::vector<std::byte>* payload = nullptr) const noexcept;
+  // Forgets dead letters. How many.
+  //   errc::forked
+  result<std::uint64_t> purge_dead(const dead_filter& which = {}) noexcept;
 
   // After pause() returned no job of the queue starts; those running go on, submit() still accepts.
   // Blocks for microseconds: until starts under way on other processors are through.
@@ -119,7 +149,7 @@ class PAWL_EXPORT scheduler {
   // Closes the intake, starts no more jobs, and waits at most `limit` for the handlers that run;
   // context::stop_requested() is true for them. Then the threads end. Jobs that have not started
   // never will. Calling it again waits again.
-  //   errc::timeout  handlers are still inside
+  //   errc::timeout  handlers are still inside; health() and the log sink say which
   //   errc::invalid  called from inside a handler
   //   errc::forked
   status stop(duration limit) noexcept;

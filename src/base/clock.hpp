@@ -13,6 +13,9 @@ class clock_source {
   // Nanoseconds since boot, including suspend; never goes back.
   [[nodiscard]] virtual std::uint64_t boot_ns() const noexcept = 0;
 
+  // The wall clock: nanoseconds since the epoch; jumps when somebody sets it.
+  [[nodiscard]] virtual std::uint64_t wall_ns() const noexcept = 0;
+
   // What one thread last read, and when, by the processor's own counter.
   struct reading {
     std::uint64_t boot_ns = 0;
@@ -33,6 +36,13 @@ class system_clock final : public clock_source {
   [[nodiscard]] std::uint64_t boot_ns() const noexcept override {
     timespec t{};
     ::clock_gettime(CLOCK_BOOTTIME, &t);  // cannot fail: the clock exists since Linux 2.6.39
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u +
+           static_cast<std::uint64_t>(t.tv_nsec);
+  }
+
+  [[nodiscard]] std::uint64_t wall_ns() const noexcept override {
+    timespec t{};
+    ::clock_gettime(CLOCK_REALTIME, &t);
     return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u +
            static_cast<std::uint64_t>(t.tv_nsec);
   }

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/check.hpp"
+
 namespace pawl {
 
 namespace {
-constexpr std::size_t step_bytes = 2u << 20;  // a huge page on x86-64 and, mostly, on arm64
-
 constexpr std::size_t round_up(std::size_t bytes) {
-  return (bytes + step_bytes - 1) / step_bytes * step_bytes;
+  return (bytes + region::step_bytes - 1) / region::step_bytes * region::step_bytes;
 }
 }  // namespace
 
@@ -58,6 +58,14 @@ bool region::commit(std::size_t bytes) noexcept {
   ::madvise(from, more, MADV_HUGEPAGE);  // a hint: without it everything works, with more misses
   committed_ = wanted;
   return true;
+}
+
+void region::discard(std::size_t from, std::size_t bytes) noexcept {
+  PAWL_CHECK(from % step_bytes == 0 && bytes % step_bytes == 0);
+  PAWL_CHECK(from <= committed_ && bytes <= committed_ - from);
+  // Fails only for ranges that are not ours (checked above) or are locked in memory (mlockall): then
+  // the memory stays, and what it holds too, which only its first user must not rely on.
+  ::madvise(data_ + from, bytes, MADV_DONTNEED);
 }
 
 }  // namespace pawl

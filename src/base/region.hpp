@@ -9,6 +9,8 @@ namespace pawl {
 
 class region {
  public:
+  static constexpr std::size_t step_bytes = 2u << 20;  // a huge page on x86-64 and mostly on arm64
+
   region() noexcept = default;
   // Reserves; takes no memory. Null data(): the address space is not to be had.
   explicit region(std::size_t bytes) noexcept;
@@ -16,9 +18,13 @@ class region {
   region& operator=(region&& other) noexcept;
   ~region();
 
-  // Makes the first `bytes` usable, zero-filled where they were not yet. Rounded up to 2 MB, so
-  // that huge pages can serve. False: no memory. Not for two threads at a time.
+  // Makes the first `bytes` usable, zero-filled where they were not yet. Rounded up to step_bytes,
+  // so that huge pages can serve. False: no memory. Not for two threads at a time.
   bool commit(std::size_t bytes) noexcept;
+
+  // Gives the memory of [from, from + bytes) back to the system. The range stays usable and is
+  // zero-filled when it is touched again. Both are multiples of step_bytes; the range is committed.
+  void discard(std::size_t from, std::size_t bytes) noexcept;
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t committed_bytes() const noexcept { return committed_; }

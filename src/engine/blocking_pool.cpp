@@ -2,6 +2,7 @@
 
 #include "base/thread.hpp"
 #include "engine/ending.hpp"
+#include "engine/placing.hpp"
 #include "engine/runner.hpp"
 
 namespace pawl {

@@ -18,6 +18,8 @@
 #include "engine/end_waiters.hpp"
 #include "engine/messages.hpp"
 #include "engine/queue_table.hpp"
+#include "engine/timers.hpp"
+#include "engine/watchdog.hpp"
 #include "job/payload_arena.hpp"
 #include "job/slab.hpp"
 #include "pawl/options.hpp"
@@ -36,10 +38,14 @@ struct core_settings {
   unsigned drains = 1;
   std::uint32_t slots = 0;
   std::uint32_t magazines = 0;  // beyond those that all slots fill
+  unsigned replacements = 0;    // drains that may be started in place of stuck ones
+  std::size_t timer_entries = 0;
+  std::uint64_t seed = 0;
 };
 
 struct core {
-  core(const core_settings& s, const registry& r, const clock_source& c, bool barrier_works)
+  core(const core_settings& s, const registry& r, const clock_source& c, bool barrier_works,
+       alarm* timer_alarm)
       : settings(s),
         kinds(r.entries().begin(), r.entries().end()),
         clock(c),
@@ -48,9 +54,12 @@ struct core {
         jobs(s.slots, s.magazines),
         payloads(s.given.payload_memory_bytes_max),
         room(s.given.jobs_max),
-        rings(s.drains),
+        rings(s.drains + s.replacements),
         contexts(jobs),
-        dead(s.given.dead_in_memory) {
+        dead(s.given.dead_in_memory),
+        due_later(c.boot_ns(), s.timer_entries, timer_alarm),
+        seed(s.seed),
+        drains_alive(s.drains) {
     for (auto& cell : last_ready_ns) cell.at.store(c.boot_ns(), relaxed);
   }
 
@@ -72,6 +81,14 @@ struct core {
   context_office contexts;
   end_waiters waiters;
   dead_letters dead;
+  timers due_later;
+  watchdog watch;
+  const std::uint64_t
+      seed;  // of all that is random: mixed with an id it gives a number of that job's
+
+  // relaxed, both: numbers for decisions that may be a moment late.
+  atomic<unsigned> overruns{0};   // threads held by handlers that overran
+  atomic<unsigned> drains_alive;  // with the replacements that run now
 
   // Since when the job that a band served last was ready. relaxed: ageing is a matter of seconds.
   struct alignas(cache_line_bytes) lag_cell {

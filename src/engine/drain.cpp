@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/ending.hpp"
+#include "engine/placing.hpp"
 #include "engine/runner.hpp"
 #include "policy/dispatch.hpp"
 
@@ -13,6 +14,7 @@ bool drain::step() noexcept {
   thin_ = true;
   const std::uint64_t now = now_ns_ != 0 ? now_ns_ : core_.clock.boot_ns();
   now_ns_ = 0;
+  if (core_.due_later.is_due(now)) core_.due_later.step(core_, context_);
   std::array<std::uint64_t, priority_count> last_ready;
   for (unsigned b = 0; b < priority_count; ++b) {
     last_ready[b] = core_.last_ready_ns[b].at.load(relaxed);
@@ -178,7 +180,8 @@ bool drain::search() noexcept {
   if (limit == 0 || !core_.idle.begin_search(searchers_max())) return false;
   bool found = false;
   const std::uint64_t begin = core_.clock.boot_ns();
-  while (!found && core_.clock.boot_ns() - begin < limit) {
+  for (std::uint64_t now = begin; !found && now - begin < limit; now = core_.clock.boot_ns()) {
+    if (core_.due_later.is_due(now)) core_.due_later.step(core_, context_);
     for (int i = 0; i < 16 && !found; ++i) {
       cpu_pause();
       found = sees_work() || core_.stopping.load(relaxed);
@@ -202,7 +205,9 @@ void drain::prefetch(std::uint64_t place) const noexcept {
 // none, and take the processor from the submitter. False: no other drain is awake, or enough.
 bool drain::nap() noexcept {
   constexpr unsigned idle_naps_max = 8;
-  if (naps_ >= idle_naps_max || !core_.idle.begin_nap(core_.settings.drains)) return false;
+  if (naps_ >= idle_naps_max || !core_.idle.begin_nap(core_.drains_alive.load(relaxed))) {
+    return false;
+  }
   ++naps_;
   nap_ns_ = next_nap(nap_ns_);
   core_.clock.sleep_for(nap_ns_);
@@ -210,9 +215,20 @@ bool drain::nap() noexcept {
   return true;
 }
 
+// A replacement is one too many when fewer handlers overrun than replacements run.
+bool drain::may_leave() noexcept {
+  unsigned alive = core_.drains_alive.load(relaxed);
+  while (context_.index() >= core_.settings.drains &&
+         alive > core_.settings.drains + core_.overruns.load(relaxed)) {
+    if (core_.drains_alive.compare_exchange_weak(alive, alive - 1, relaxed)) return true;
+  }
+  return false;
+}
+
 void drain::run() noexcept {
   const unsigned self = context_.index();
   while (!core_.stopping.load(acquire)) {
+    if (may_leave()) break;
     const bool worked = step();
     if (worked) naps_ = 0;
     if (!thin_) nap_ns_ = 0;
@@ -225,6 +241,7 @@ void drain::run() noexcept {
       core_.idle.sleep(self);
     }
   }
+  fire();  // the last: from here on it may be hired again
 }
 
 }  // namespace pawl

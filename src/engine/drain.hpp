@@ -21,8 +21,13 @@ class drain {
   // Runs one batch, or one job of another drain's batch. False: there was nothing to do.
   bool step() noexcept;
 
-  // step() until the scheduler stops; sleeps when there is nothing.
+  // step() until the scheduler stops; sleeps when there is nothing. A replacement also leaves when no
+  // handler overruns any more for which it was hired.
   void run() noexcept;
+
+  // Of a replacement: false: it is at work already. fire(): it could not be started.
+  bool try_hire() noexcept { return !is_hired_.exchange(true, acq_rel); }
+  void fire() noexcept { is_hired_.store(false, release); }
 
  private:
   bool serve(pick p, std::uint64_t now_ns) noexcept;
@@ -36,9 +41,11 @@ class drain {
   [[nodiscard]] bool sees_work() const noexcept;
   [[nodiscard]] bool search() noexcept;
   bool nap() noexcept;
+  bool may_leave() noexcept;
   [[nodiscard]] unsigned searchers_max() const noexcept;
   void prefetch(std::uint64_t place) const noexcept;
 
+  atomic<bool> is_hired_{false};
   core& core_;
   blocking_pool& pool_;
   thread_context& context_;

@@ -1,5 +1,7 @@
 #include "engine/ending.hpp"
 
+#include "engine/handler_call.hpp"
+#include "job/extra.hpp"
 #include "job/id.hpp"
 
 namespace pawl {
@@ -14,19 +16,19 @@ void count_end(tally& counts, job_state state, dead_cause cause) noexcept {
     case job_state::cancelled:
       counts.add(tally::cancelled);
       break;
+    case job_state::expired:
+      counts.add(tally::expired);
+      break;
     default:
       counts.add(cause);
       break;
   }
 }
 
-void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
-  slot& job = c.jobs[slot_index];
-  const std::uint32_t payload = job.payload;
-  if (payload_arena::is_reference(payload)) c.payloads.release(payload);
-  // relaxed: the word of a terminal job belongs to this thread.
-  transition_to_free(job.word, job_word{job.word.load(relaxed)});
-  context.free_slot(c.jobs, slot_index);
+void release_extra(core& c, std::uint32_t extra) noexcept {
+  const std::uint32_t history = c.payloads.value<job_extra>(extra).history;
+  if (history != 0) c.payloads.release(history);
+  c.payloads.release(extra);
 }
 
 void give_room_back(core& c, thread_context& context, unsigned queue_index) noexcept {
@@ -40,7 +42,26 @@ void give_room_back(core& c, thread_context& context, unsigned queue_index) noex
   }
 }
 
+waiting_for waits_for(const core& c, const slot& job, job_state state) noexcept {
+  if (state == job_state::scheduled) return waiting_for::due_time;
+  if (state != job_state::ready) return waiting_for::nothing;
+  const ready_queue* const queue = c.queues.at(job.queue);
+  return queue == nullptr || queue->gate().is_open() ? waiting_for::a_drain : waiting_for::gate;
+}
+
 }  // namespace
+
+void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
+  slot& job = c.jobs[slot_index];
+  // relaxed: the word of a terminal job belongs to this thread.
+  job_word word{job.word.load(relaxed)};
+  if (!leave_terminal(job.word, word)) return;
+  const std::uint32_t payload = job.payload;
+  if (payload_arena::is_reference(payload)) c.payloads.release(payload);
+  if (job.extra != 0) release_extra(c, job.extra);
+  transition_to_free(job.word, word);
+  context.free_slot(c.jobs, slot_index);
+}
 
 void settle_room(core& c, thread_context& context) noexcept {
   room_debt& debt = context.debt;
@@ -56,12 +77,21 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
   s.state = word.state();
   if (s.state == job_state::dead) {
     s.cause = static_cast<dead_cause>(static_cast<std::uint8_t>(job.cause));
-    // A runner writes the cause before the swap that ends its job; who sheds one, just after.
+    // A runner writes the cause before the swap that ends its job; who sheds one, just after; and
+    // who takes it from its handler, not at all.
     if (s.cause == dead_cause::none) s.cause = dead_cause::shed;
+    if (word.has(job_flag::overrun)) s.cause = dead_cause::timeout;
   }
   s.priority = static_cast<priority>(static_cast<std::uint8_t>(job.band));
   s.attempt = job.attempt;
+  s.max_attempts = job.attempts_max;
   s.cancel_requested = word.has(job_flag::cancel_requested);
+  s.timed_out = word.has(job_flag::timed_out);
+  s.overrun = word.has(job_flag::overrun);
+  s.version = word.version();
+  s.due = duration(static_cast<std::int64_t>(std::uint64_t{job.due_ns}));
+  s.due_by_wall_clock = job.by_wall_clock;
+  s.waiting_for = waits_for(c, job, s.state);
   s.queue = queue_ref{job.queue, c.tag};
   s.kind = kind_ref{job.kind};
   s.submitted = duration(static_cast<std::int64_t>(std::uint64_t{job.submitted_ns}));
@@ -72,12 +102,18 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
              dead_cause cause) noexcept {
   slot& job = c.jobs[slot_index];
   count_end(context.counts, word.state(), cause);
+  if (job.expires != 0) c.due_later.note_stale();
   give_room_back(c, context, job.queue);  // first: who is told of the end may submit the next job
   if (word.has(job_flag::waiter)) {
     c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
   }
+  if (c.settings.given.hooks.on_end != nullptr) {
+    call_hook(c, c.settings.given.hooks.on_end,
+              {make_id(slot_index, job.generation), queue_ref{job.queue, c.tag}, kind_ref{job.kind},
+               job.attempt, word.state(), cause});
+  }
   if (word.state() == job_state::dead) {
-    const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index);
+    const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index, c.clock.boot_ns());
     if (to_free) release_slot(c, context, *to_free);
     return;
   }

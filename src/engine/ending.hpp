@@ -8,9 +8,13 @@
 namespace pawl {
 
 // The caller's transition made `word` terminal, so it owns the job. Counts, gives its room back, tells
-// waiters, keeps the dead, frees the slot.
+// waiters and hooks, keeps the dead, frees the slot.
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
              dead_cause cause) noexcept;
+
+// Frees the slot of a terminal job that the caller owns, and what belongs to it; if a handler is still
+// inside, that is left to whoever returns from it.
+void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept;
 
 // A drain gives the room of ended jobs back by the batch, unless a bound is small and exact; this
 // gives back what is still owed.

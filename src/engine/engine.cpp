@@ -1,34 +1,44 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "base/membarrier.hpp"
 #include "base/thread.hpp"
+#include "engine/handler_call.hpp"
 #include "engine/settings.hpp"
+#include "job/id.hpp"
 
 namespace pawl {
 
 result<std::unique_ptr<engine>> engine::build(const options& wanted, const registry& kinds,
                                               const environment& world) {
-  if (!kinds.valid()) return failure{errc::invalid, 0, "registry.add"};
+  if (const status ok = check_kinds(kinds); !ok) return ok.error();
   const result<core_settings> settings = settle(wanted, this_machine());
   if (!settings) return settings.error();
   std::unique_ptr<engine> e(new engine(*settings, kinds, world, membarrier_register()));
+  if (!e->alarm_.is_ready()) return failure{errc::io, EMFILE, "timer thread"};
   if (!e->core_.jobs.is_ready()) return failure{errc::memory, 0, "slab"};
   if (!e->core_.payloads.is_ready()) return failure{errc::memory, 0, "payload_arena"};
+  if (!e->core_.due_later.is_ready()) return failure{errc::memory, 0, "wheel"};
   if (const status added = e->add_drains(); !added) return added.error();
   return e;
 }
 
 engine::engine(const core_settings& settings, const registry& kinds, const environment& world,
                bool barrier_works)
-    : world_(world), core_(settings, kinds, *world.clock, barrier_works) {
+    : world_(world),
+      core_(settings, kinds, *world.clock, barrier_works,
+            world.run_by == executor::threads ? &alarm_ : nullptr) {
   core_.owner = world.owner;
   core_.tag = world.tag;
   const bool with_threads = world.run_by == executor::threads;
-  if (with_threads && settings.given.dispatch) arena_ = std::make_unique<arena>(settings.drains);
+  if (with_threads && settings.given.dispatch) {
+    arena_ = std::make_unique<arena>(settings.drains + settings.replacements);
+  }
   pool_ = std::make_unique<blocking_pool>(
       core_, with_threads,
       blocking_pool::thread_life{
@@ -40,12 +50,16 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
 }
 
 status engine::add_drains() {
-  for (unsigned i = 0; i < core_.settings.drains; ++i) {
+  const unsigned count = core_.settings.drains + core_.settings.replacements;
+  for (unsigned i = 0; i < count; ++i) {
     thread_context* const context = core_.contexts.add(context_role::drain, i);
     if (context == nullptr) return failure{errc::memory, 0, "drain"};
     drain_contexts_.push_back(context);
     drains_.push_back(std::make_unique<drain>(core_, *pool_, *context));
   }
+  threads_.resize(count);
+  timer_context_ = core_.contexts.add(context_role::timer, 0);
+  if (timer_context_ == nullptr) return failure{errc::memory, 0, "timer thread"};
   if (world_.run_by == executor::stepped) {
     blocking_context_ = core_.contexts.add(context_role::blocking, 0);
     if (blocking_context_ == nullptr) return failure{errc::memory, 0, "drain"};
@@ -57,36 +71,104 @@ engine::~engine() {
   for (std::thread& t : threads_) {
     if (t.joinable()) t.join();
   }
+  if (timer_thread_.joinable()) timer_thread_.join();
   pool_->join();
   core_.waiters.wait_until_empty();
 }
 
 status engine::start() {
   if (!arena_) return std::monostate{};
-  for (unsigned i = 0; i < drains_.size(); ++i) {
-    count_living(+1);
-    auto thread = start_thread("pawl-d", i, [this, i] {
-      live_as(*drain_contexts_[i], [this, i] {
-        ask_for_short_slices();
-        arena_->execute([this, i] { drains_[i]->run(); });
-      });
+  status started = start_timer();
+  for (unsigned i = 0; i < core_.settings.drains && started; ++i) started = start_drain(i);
+  if (!started) static_cast<void>(stop(duration::max()));
+  return started;
+}
+
+status engine::start_drain(unsigned index) noexcept {
+  count_living(+1);
+  auto thread = start_thread("pawl-d", index, [this, index] {
+    live_as(*drain_contexts_[index], [this, index] {
+      ask_for_short_slices();
+      arena_->execute([this, index] { drains_[index]->run(); });
     });
-    if (!thread) {
-      count_living(-1);
-      static_cast<void>(stop(duration::max()));
-      return failure{errc::io, EAGAIN, "options.drains"};
-    }
-    threads_.push_back(std::move(*thread));
+  });
+  if (!thread) {
+    count_living(-1);
+    return failure{errc::io, EAGAIN, "options.drains"};
   }
+  threads_[index] = std::move(*thread);
   return std::monostate{};
+}
+
+status engine::start_timer() noexcept {
+  count_living(+1);
+  auto thread = start_thread("pawl-t", 0, [this] {
+    live_as(*timer_context_, [this] {
+      ask_for_short_slices();
+      run_timer();
+    });
+  });
+  if (!thread) {
+    count_living(-1);
+    return failure{errc::io, EAGAIN, "timer thread"};
+  }
+  timer_thread_ = std::move(*thread);
+  return std::monostate{};
+}
+
+bool engine::step_timer() noexcept {
+  const bool fired = core_.due_later.step(core_, *timer_context_);
+  const bool looked = core_.watch.next_ns() <= core_.clock.boot_ns();
+  if (looked) {
+    core_.watch.step(core_, *timer_context_, [this](thread_context& stuck) { replace(stuck); });
+  }
+  return fired || looked;
+}
+
+std::uint64_t engine::next_timer_ns() const noexcept {
+  return std::min(core_.due_later.next_ns(), core_.watch.next_ns());
+}
+
+// The drains that are awake turn the wheel as they pass, so what is due then is left to them for a
+// moment; who sleeps or is inside a handler does not pass.
+void engine::run_timer() noexcept {
+  constexpr std::uint64_t left_to_drains_ns = 100'000;
+  while (!core_.stopping.load(seq_cst)) {
+    if (step_timer() && next_timer_ns() <= core_.clock.boot_ns()) continue;
+    std::uint64_t until = core_.due_later.prepare_to_sleep(core_.watch);
+    if (until != 0 && !core_.stopping.load(seq_cst)) {
+      const auto asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));
+      const bool all_asleep = asleep >= core_.drains_alive.load(relaxed);
+      if (!all_asleep && until < UINT64_MAX - left_to_drains_ns) until += left_to_drains_ns;
+      alarm_.sleep_until(until);
+    }
+    core_.due_later.woken();
+  }
+}
+
+// A drain is held by a handler that overran: another one takes its place, if there is one left. It
+// leaves when the handler has returned.
+void engine::replace(thread_context& stuck) noexcept {
+  if (stuck.role() != context_role::drain || !arena_) return;
+  for (unsigned i = core_.settings.drains; i < threads_.size(); ++i) {
+    if (!drains_[i]->try_hire()) continue;
+    if (threads_[i].joinable()) threads_[i].join();  // it has left: no wait
+    core_.drains_alive.fetch_add(1, relaxed);
+    if (!start_drain(i)) {
+      core_.drains_alive.fetch_sub(1, relaxed);
+      drains_[i]->fire();
+      core_.say.say(log_level::warning, "drain.no_thread",
+                    "the system has no thread for a drain in place of a stuck one");
+    }
+    return;
+  }
 }
 
 // The life of one of our threads. Who starts it has counted it.
 void engine::live_as(thread_context& context, const std::function<void()>& body) noexcept {
   world_.adopt_thread(context);
   const thread_hooks& hooks = core_.settings.given.threads;
-  const thread_role role =
-      context.role() == context_role::drain ? thread_role::drain : thread_role::blocking;
+  const thread_role role = role_of(context.role());
   if (hooks.on_start != nullptr) hooks.on_start(hooks.user, role, context.index());
   body();
   if (hooks.on_stop != nullptr) hooks.on_stop(hooks.user, role, context.index());
@@ -107,20 +189,52 @@ status engine::stop(duration limit) noexcept {
   core_.queues.for_each([](ready_queue& q) { q.room().wake_waiters(); });
   while (core_.idle.wake_one()) {
   }
+  alarm_.wake();
+  ask_all_to_stop({});
   pool_->stop();
   const duration longest = std::chrono::hours(24 * 365 * 100);
   std::unique_lock lock(living_mutex_);
   const bool left = all_left_.wait_for(lock, std::clamp(limit, duration(0), longest),
                                        [this] { return living_ == 0; });
   lock.unlock();
-  if (!left) return failure{errc::timeout, 0, "stop"};
+  if (!left) {
+    say_who_is_stuck();
+    return failure{errc::timeout, 0, "stop"};
+  }
   core_.waiters.stop_all();
   return std::monostate{};
 }
 
+// The stop tokens of what runs now, or of that job only.
+void engine::ask_all_to_stop(job_id only_this) noexcept {
+  std::vector<std::pair<thread_context*, job_id>> running;
+  core_.contexts.for_each([&](thread_context& t) {
+    const job_id id = t.line.running();
+    if (id && (!only_this || id == only_this)) running.emplace_back(&t, id);
+  });
+  for (const auto& [thread, id] : running) handler_call::ask_to_stop(*thread, id, 0);
+}
+
+void engine::say_who_is_stuck() noexcept {
+  core_.contexts.for_each([&](const thread_context& t) {
+    const job_id id = t.line.running();
+    if (!id) return;
+    const std::uint64_t now = core_.clock.boot_ns();
+    const std::uint64_t for_ms = (now - std::min(now, t.line.started_ns())) / 1'000'000;
+    const registry::entry& kind = core_.kinds[core_.jobs[id_slot(id)].kind];
+    core_.say.say(
+        log_level::error, "stop.stuck",
+        "the handler of " + kind.name + " is still inside after " + std::to_string(for_ms) + " ms",
+        id);
+  });
+}
+
 void engine::abandon() noexcept {
   core_.waiters.stop_all();
-  for (std::thread& t : threads_) t.detach();
+  for (std::thread& t : threads_) {
+    if (t.joinable()) t.detach();
+  }
+  if (timer_thread_.joinable()) timer_thread_.detach();
   pool_->detach();
 }
 

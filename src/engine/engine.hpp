@@ -13,10 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/alarm.hpp"
 #include "engine/arena.hpp"
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
 #include "engine/drain.hpp"
+#include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
 
@@ -50,6 +52,11 @@ class engine {
   result<job_status> find(job_id id) const noexcept;
   result<job_status> wait(job_id id, duration limit, bool inside_handler = false) noexcept;
   result<ticket> cancel(thread_context& context, job_id id) noexcept;
+  result<ticket> requeue(thread_context& context, job_id id, std::uint64_t version) noexcept;
+  result<dead_page> list_dead(const dead_filter& which, std::uint64_t cursor,
+                              std::size_t letters_max) const noexcept;
+  result<dead_letter> show_dead(job_id id, std::vector<std::byte>* payload) noexcept;
+  std::uint64_t purge_dead(thread_context& context, const dead_filter& which) noexcept;
   result<ticket> pause(queue_ref queue) noexcept;
   result<ticket> resume(queue_ref queue) noexcept;
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
@@ -71,6 +78,10 @@ class engine {
   // Stepped only: runs a batch of drain `index`, a job of a blocking kind. False: nothing to do.
   bool step_drain(unsigned index) noexcept { return drains_[index]->step(); }
   bool step_blocking() noexcept { return pool_->step(*blocking_context_); }
+  // Fires what is due and looks at handlers that run too long. False: nothing was due.
+  bool step_timer() noexcept;
+  // When step_timer() has something to do next; 0: now.
+  [[nodiscard]] std::uint64_t next_timer_ns() const noexcept;
 
   [[nodiscard]] core& parts() noexcept { return core_; }
 
@@ -78,6 +89,12 @@ class engine {
   engine(const core_settings& settings, const registry& kinds, const environment& world,
          bool barrier_works);
   status add_drains();
+  status start_drain(unsigned index) noexcept;
+  status start_timer() noexcept;
+  void run_timer() noexcept;
+  void replace(thread_context& stuck) noexcept;
+  void ask_all_to_stop(job_id only_this) noexcept;
+  void say_who_is_stuck() noexcept;
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
   void count_living(int change) noexcept;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
@@ -85,13 +102,16 @@ class engine {
   void wait_for_starts_of(unsigned queue) noexcept;
 
   const environment world_;
+  alarm alarm_;  // of the timer thread
   core core_;
   std::unique_ptr<arena> arena_;
   std::unique_ptr<blocking_pool> pool_;
   thread_context* blocking_context_ = nullptr;  // of step_blocking()
   std::vector<std::unique_ptr<drain>> drains_;
   std::vector<thread_context*> drain_contexts_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;  // of drains, by their number
+  thread_context* timer_context_ = nullptr;
+  std::thread timer_thread_;
   std::mutex changing_;  // one gate or settings change at a time
 
   mutable std::mutex living_mutex_;

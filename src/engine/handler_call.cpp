@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "engine/arena.hpp"
 
@@ -16,16 +17,14 @@ outcome call(const registry::entry& kind, context& job, std::span<const std::byt
   return result;
 }
 
-verdict verdict_of(outcome o) noexcept {
-  switch (o.what()) {
-    case outcome::code::done:
-      return {job_event::done};
-    case outcome::code::dead:
-      return {job_event::die, dead_cause::handler};
-    case outcome::code::cancelled:
-      return {job_event::cancel};
-  }
-  return {job_event::die, dead_cause::handler};
+outcome thrown(core& c, thread_context& thread, std::string_view what, job_id id) noexcept {
+  thread.now_running.note(what);
+  c.say.say(log_level::warning, "handler.threw", what, id);
+  return outcome::fail(error_thrown);
+}
+
+job_word word_of(const void* cell) noexcept {
+  return job_word{static_cast<const word_cell*>(cell)->load(acquire)};
 }
 
 }  // namespace
@@ -36,11 +35,12 @@ std::span<const std::byte> payload_of(const core& c, const slot& job) noexcept {
   return {job.body, payload};
 }
 
-context handler_call::make_context(core& c, slot& job, job_id id) noexcept {
+context handler_call::make_context(core& c, thread_context& thread, slot& job, job_id id) noexcept {
   context x;
   x.id_ = id;
   x.word_ = &job.word;
   x.stopping_ = &c.stopping;
+  x.attempt_cell_ = &thread.now_running;
   x.owner_ = c.owner;
   x.queue_ = queue_ref{job.queue, c.tag};
   x.kind_ = kind_ref{job.kind};
@@ -49,27 +49,67 @@ context handler_call::make_context(core& c, slot& job, job_id id) noexcept {
   return x;
 }
 
-verdict handler_call::run(core& c, const registry::entry& kind, slot& job, job_id id) noexcept {
+outcome handler_call::run(core& c, thread_context& thread, const registry::entry& kind, slot& job,
+                          job_id id, bool& fits) noexcept {
   const std::span<const std::byte> payload = payload_of(c, job);
-  context x = make_context(c, job, id);
+  context x = make_context(c, thread, job, id);
+  fits = true;
   try {
-    if (kind.fits != nullptr && !kind.fits(payload)) return {job_event::die, dead_cause::decode};
-    return verdict_of(call(kind, x, payload));
+    fits = kind.fits == nullptr || kind.fits(payload);
+    if (!fits) return outcome::dead();
+    return call(kind, x, payload);
   } catch (const std::exception& e) {
-    c.say.say(log_level::warning, "handler.threw", e.what(), id);
+    return thrown(c, thread, e.what(), id);
   } catch (...) {
-    c.say.say(log_level::warning, "handler.threw", "not a std::exception", id);
+    return thrown(c, thread, "not a std::exception", id);
   }
-  return {job_event::die, dead_cause::handler};
+}
+
+void handler_call::ask_to_stop(thread_context& thread, job_id id,
+                               std::uint64_t started_ns) noexcept {
+  std::optional<std::stop_source> source;
+  {
+    const std::lock_guard lock(thread.now_running.mutex);
+    const bool is_it =
+        thread.line.running() == id && (started_ns == 0 || thread.line.started_ns() == started_ns);
+    if (is_it) source = thread.now_running.stop;
+  }
+  if (source) source->request_stop();
 }
 
 bool context::cancel_requested() const noexcept {
-  return job_word{static_cast<const word_cell*>(word_)->load(acquire)}.has(
-      job_flag::cancel_requested);
+  return word_of(word_).has(job_flag::cancel_requested);
+}
+
+bool context::timed_out() const noexcept {
+  return word_of(word_).has(job_flag::timed_out);
 }
 
 bool context::stop_requested() const noexcept {
   return static_cast<const atomic<bool>*>(stopping_)->load(acquire);
+}
+
+std::stop_token context::stop_token() {
+  pawl::attempt& mine = *static_cast<pawl::attempt*>(attempt_cell_);
+  std::optional<std::stop_source> source;
+  {
+    const std::lock_guard lock(mine.mutex);
+    if (!mine.stop) mine.stop.emplace();
+    mine.is_used = true;
+    source = mine.stop;
+  }
+  if (cancel_requested() || timed_out() || stop_requested()) source->request_stop();
+  return source->get_token();
+}
+
+outcome context::fail(std::string_view text, error_kind kind) noexcept {
+  static_cast<pawl::attempt*>(attempt_cell_)->note(text);
+  return outcome::fail(kind);
+}
+
+outcome context::dead(std::string_view text, error_kind kind) noexcept {
+  static_cast<pawl::attempt*>(attempt_cell_)->note(text);
+  return outcome::dead(kind);
 }
 
 }  // namespace pawl

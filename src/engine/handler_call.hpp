@@ -9,22 +9,30 @@
 
 namespace pawl {
 
-// What a call of a handler has come to.
-struct verdict {
-  job_event event;  // done, die or cancel
-  dead_cause cause = dead_cause::none;
-};
-
 class handler_call {
  public:
-  // Calls the handler of a job that the caller has set running.
-  static verdict run(core& c, const registry::entry& kind, slot& job, job_id id) noexcept;
+  // Calls the handler of a job that the caller has set running. What it threw has become
+  // fail(error_thrown) and the text of the attempt.
+  // `fits` false: the payload is not one of the kind's; the handler was not called.
+  static outcome run(core& c, thread_context& thread, const registry::entry& kind, slot& job,
+                     job_id id, bool& fits) noexcept;
+
+  // Asks the attempt of `id` that `thread` is making, if it still is and began at `started_ns` (0: any),
+  // to stop: its stop token says so. The flag that says why has been set. May run callbacks of the
+  // handler.
+  static void ask_to_stop(thread_context& thread, job_id id, std::uint64_t started_ns) noexcept;
 
  private:
-  static context make_context(core& c, slot& job, job_id id) noexcept;
+  static context make_context(core& c, thread_context& thread, slot& job, job_id id) noexcept;
 };
 
 // The payload of a job, as long as its slot lives.
 std::span<const std::byte> payload_of(const core& c, const slot& job) noexcept;
+
+// Calls a hook of the host, if there is one.
+inline void call_hook(const core& c, void (*hook)(void*, const job_change&),
+                      const job_change& change) noexcept {
+  if (hook != nullptr) hook(c.settings.given.hooks.user, change);
+}
 
 }  // namespace pawl

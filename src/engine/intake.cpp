@@ -6,8 +6,12 @@
 #include <utility>
 
 #include "engine/ending.hpp"
+#include "engine/settings.hpp"
 #include "engine/shedding.hpp"
+#include "job/expiry.hpp"
+#include "job/extra.hpp"
 #include "job/id.hpp"
+#include "policy/retry.hpp"
 
 namespace pawl {
 
@@ -20,6 +24,7 @@ struct admission {
   ready_queue& queue;
   queue_share& share;
   std::uint16_t kind;
+  std::uint8_t attempts_max;  // the kind's
   std::uint64_t now_ns;
 };
 
@@ -33,6 +38,17 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
   if (kind.index >= c.kinds.size()) return reject::unknown_kind;
   return reject::none;
+}
+
+bool is_in_range(const job_options& how) noexcept {
+  constexpr duration longest = std::chrono::hours(24 * 36525);  // a century
+  if (how.after.count() == 0 && how.expires.count() == 0 && how.run_timeout.count() == 0 &&
+      how.backoff == nullptr) [[likely]] {
+    return true;
+  }
+  const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
+  return fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
+         (how.backoff == nullptr || check_backoff(*how.backoff));
 }
 
 // For a share without credits.
@@ -98,11 +114,58 @@ bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexc
   return true;
 }
 
-// Fills a free slot and makes it a ready job. none in `id`: no memory for the payload.
+// Does the job want more than its kind says?
+bool has_extra(const job_options& how) noexcept {
+  return how.run_timeout.count() != 0 || how.backoff != nullptr;
+}
+
+bool is_later(const job_options& how) noexcept {
+  return how.after.count() > 0 || how.at != std::chrono::system_clock::time_point{};
+}
+
+// False: no memory.
+bool store_extra(core& c, slot& job, const job_options& how) noexcept {
+  job_extra x;
+  x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
+  if (how.backoff != nullptr) {
+    x.has_backoff = true;
+    x.backoff = *how.backoff;
+  }
+  const std::uint32_t reference = c.payloads.store_value(x);
+  job.extra = reference;
+  return reference != 0;
+}
+
+// When it is due: by the wall clock if that comes later than `after`.
+void set_due(const core& c, slot& job, const job_options& how, std::uint64_t now_ns) noexcept {
+  job.due_ns = now_ns + detail::nanoseconds(how.after);
+  const std::int64_t at = std::chrono::duration_cast<duration>(how.at.time_since_epoch()).count();
+  if (at <= 0) return;
+  const auto wall_due = static_cast<std::uint64_t>(at);
+  if (boot_ns_of(c, wall_due, now_ns) <= job.due_ns) return;
+  job.due_ns = wall_due;
+  job.by_wall_clock = true;
+}
+
+// A job on its way in.
+struct newcomer {
+  job_id id;
+  band_entry place;   // of a ready job
+  timer_entry entry;  // of a scheduled one
+  std::uint64_t expiry_ns = UINT64_MAX;
+  bool is_scheduled = false;
+};
+
+// Fills a free slot and makes it a job, ready or scheduled. False: no memory.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              unsigned band, job_id& id, band_entry& place) noexcept {
+              const job_options& how, unsigned band, newcomer& made) noexcept {
   slot& job = a.c.jobs[slot_index];
   if (!store_payload(a.c, job, payload)) return false;
+  job.extra = 0;
+  if (has_extra(how) && !store_extra(a.c, job, how)) {
+    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
+    return false;
+  }
   const std::uint64_t generation = job.generation + 1;
   job.generation = generation;
   job.due_ns = a.now_ns;
@@ -112,11 +175,36 @@ bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std:
   job.queue = static_cast<std::uint16_t>(a.queue.index());
   job.band = static_cast<std::uint8_t>(band);
   job.attempt = 0;
-  job.attempts_max = 1;
+  job.attempts_max = how.max_attempts != 0 ? how.max_attempts : a.attempts_max;
   job.cause = 0;
-  id = make_id(slot_index, generation);
-  place = band_entry::make(slot_index, transition_to_ready(job.word));
+  job.pushbacks = 0;
+  job.by_wall_clock = false;
+  job.expires = encode_expiry(how.expires);
+  made.id = make_id(slot_index, generation);
+  made.expiry_ns = expiry_ns(a.now_ns, job.expires);
+  made.is_scheduled = is_later(how);
+  if (!made.is_scheduled) {
+    made.place = band_entry::make(slot_index, transition_to_ready(job.word));
+    return true;
+  }
+  set_due(a.c, job, how, a.now_ns);
+  made.entry.slot = slot_index;
+  made.entry.due_ns =
+      job.by_wall_clock ? boot_ns_of(a.c, job.due_ns, a.now_ns) : std::uint64_t{job.due_ns};
+  if (job.by_wall_clock) a.c.due_later.note_wall_clock();
+  // Counted before anyone can count its end: as soon as it is scheduled it can be cancelled.
+  a.context.counts.add(tally::accepted);
+  made.entry.version = static_cast<std::uint32_t>(transition_to_scheduled(job.word).version());
   return true;
+}
+
+// What a job needs beside its place: its entries in the wheel.
+void add_entries(const admission& a, const newcomer& made) noexcept {
+  if (made.is_scheduled) a.c.due_later.add(a.c, a.context, made.entry);
+  if (made.expiry_ns == UINT64_MAX) return;
+  a.c.due_later.add(a.c, a.context,
+                    {made.expiry_ns, id_slot(made.id) | expiry_mark,
+                     static_cast<std::uint32_t>(id_generation(made.id))});
 }
 
 // Jobs that are ready but whose places found no memory: nobody can have started them. As if they
@@ -133,9 +221,7 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
     }
     if (r != request::ended)
       continue;  // somebody guessed the id and cancelled it: then it was a job
-    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
-    transition_to_free(job.word, word);
-    a.context.free_slot(a.c.jobs, index);
+    release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
     a.queue.room().give(1);
     a.c.room.give(1);
@@ -179,9 +265,12 @@ struct bulk {
   // `left` specs, this one included, are still to come.
   reject add(const job_spec& spec, std::size_t left, job_id& id) noexcept {
     if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
+    if (!is_in_range(spec.options)) return reject::bad_option;
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
+    // What is due later is accepted at once, and the answer is a prefix.
+    if (is_later(spec.options) && !flush()) return reject::memory;
     if (a.share.credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
       const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
@@ -189,13 +278,20 @@ struct bulk {
     }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
-    band_entry place;
-    if (!make_job(a, slot_index, spec.payload, band, id, place)) {
+    newcomer made;
+    if (!make_job(a, slot_index, spec.payload, spec.options, band, made)) {
       a.context.free_slot(a.c.jobs, slot_index);
       return reject::memory;
     }
+    id = made.id;
     --a.share.credits;
-    places[held++] = place.bits;
+    add_entries(a, made);
+    if (made.is_scheduled) {
+      ++answer.accepted;
+      answer.ticket.id = id;
+      return reject::none;
+    }
+    places[held++] = made.place.bits;
     last_held = id;
     return reject::none;
   }
@@ -212,25 +308,32 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   };
   if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
+  if (!is_in_range(how)) return refuse(reject::bad_option);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
-  admission a{c,      context,    *c.queues.at(queue.index),
-              *share, kind.index, c.clock.recent_boot_ns(context.clock_reading)};
+  admission a{c,
+              context,
+              *c.queues.at(queue.index),
+              *share,
+              kind.index,
+              c.kinds[kind.index].options.max_attempts,
+              c.clock.recent_boot_ns(context.clock_reading)};
   const unsigned band = band_of(how.priority);
   if (share->credits == 0) {
     const reject r = obtain_credit(a, band, 1, [] { return true; });
     if (r != reject::none) return refuse(r);
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
-  band_entry place;
-  if (slot_index == thread_context::no_slot ||
-      !make_job(a, slot_index, payload, band, answer.ticket.id, place)) {
+  newcomer made;
+  if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
     return_surplus(a);
     return refuse(reject::memory);
   }
   --share->credits;
-  if (!enqueue(a, band, {&place.bits, 1})) {
+  answer.ticket.id = made.id;
+  add_entries(a, made);
+  if (!made.is_scheduled && !enqueue(a, band, {&made.place.bits, 1})) {
     answer.ticket = {};
     return refuse(reject::memory);
   }
@@ -247,7 +350,9 @@ submit_answers take_in(core& c, thread_context& context, queue_ref queue, kind_r
     answer.reason = reject::memory;
     return answer;
   }
-  bulk b{{c, context, *c.queues.at(queue.index), *share, kind.index, c.clock.boot_ns()}, answer};
+  bulk b{{c, context, *c.queues.at(queue.index), *share, kind.index,
+          c.kinds[kind.index].options.max_attempts, c.clock.boot_ns()},
+         answer};
   for (std::size_t i = 0; i < specs.size() && answer.reason == reject::none; ++i) {
     job_id id;
     answer.reason = b.add(specs[i], specs.size() - i, id);

@@ -8,7 +8,7 @@
 namespace pawl {
 
 enum class start : std::uint8_t {
-  ran,           // started here, and has ended
+  ran,           // started here, or found expired, and is through
   stale,         // the place was stale: drop it
   closed,        // its queue's gate is closed: put the place back
   needs_thread,  // its kind blocks and this thread must not
@@ -17,9 +17,5 @@ enum class start : std::uint8_t {
 // Starts the job at `place` if it still can be, calls its handler, ends it.
 // `may_wait`: the calling thread may run kinds that block.
 start run_job(core& c, thread_context& context, band_entry place, bool may_wait) noexcept;
-
-// The job's places that were not tried, for whoever serves the queue next.
-void put_back(core& c, ready_queue& queue, unsigned band,
-              std::span<const std::uint64_t> places) noexcept;
 
 }  // namespace pawl

@@ -1,8 +1,10 @@
 #include "engine/settings.hpp"
 
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "job/payload_arena.hpp"
@@ -34,6 +36,10 @@ machine this_machine() noexcept {
   if (pages > 0 && page_bytes > 0) {
     m.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
   }
+  if (::getrandom(&m.random, sizeof m.random, GRND_NONBLOCK) != sizeof m.random) {
+    m.random =
+        static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  }
   return m;
 }
 
@@ -52,23 +58,69 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   if (!is_duration(wanted.blocking_idle)) return out_of_range("options.blocking_idle");
   if (!is_duration(wanted.spin)) return out_of_range("options.spin");
   if (!is_duration(wanted.ageing)) return out_of_range("options.ageing");
+  if (!is_duration(wanted.grace)) return out_of_range("options.grace");
+  if (static_cast<unsigned>(wanted.on_overrun) > static_cast<unsigned>(on_overrun::dead)) {
+    return out_of_range("options.on_overrun");
+  }
+  if (wanted.replacements_max > eventcount::sleepers_max) {
+    return out_of_range("options.replacements_max");
+  }
   if (!is_duration(wanted.stop_deadline)) return out_of_range("options.stop_deadline");
 
   core_settings s;
   s.given = wanted;
   s.drains = wanted.drains != 0 ? wanted.drains : std::min(m.processors, eventcount::sleepers_max);
+  s.replacements = std::min(wanted.replacements_max, eventcount::sleepers_max - s.drains);
+  s.seed = wanted.seed != 0 ? wanted.seed : m.random;
   const std::uint64_t quarter = m.memory_bytes != 0 ? m.memory_bytes / 4 : std::uint64_t{1} << 30;
   s.given.jobs_max = std::clamp<std::uint64_t>(wanted.jobs_max, 1,
                                                std::max<std::uint64_t>(quarter / slot_bytes, 1));
   if (wanted.payload_memory_bytes_max == 0) s.given.payload_memory_bytes_max = quarter;
   // Beside the jobs alive: the dead that are kept, and free slots lying in two magazines of each
   // context there may be.
-  const std::uint32_t contexts =
-      context_office::application_contexts_max + 2 + s.drains + wanted.blocking_threads_max;
+  const std::uint32_t contexts = context_office::application_contexts_max + 3 + s.drains +
+                                 s.replacements + wanted.blocking_threads_max;
   s.magazines = 2 * contexts;
   s.slots = static_cast<std::uint32_t>(s.given.jobs_max + wanted.dead_in_memory +
                                        contexts * (std::uint64_t{2} * magazine_slots + 1));
+  // A job has an entry for its due time and one for its expiry; as many may be stale before a turn
+  // takes them out, and as many again while it does.
+  s.timer_entries = std::size_t{s.slots} * 6 + (1u << 20);
   return s;
+}
+
+namespace {
+
+status check_kind(const kind_options& k) noexcept {
+  if (k.max_attempts == 0) return out_of_range("kind_options.max_attempts");
+  if (!is_duration(k.run_timeout)) return out_of_range("kind_options.run_timeout");
+  if (const status ok = check_backoff(k.backoff); !ok) return ok.error();
+  for (const retry_rule& r : k.rules) {
+    if (r.kind != 0 && r.attempts_max == 0) return out_of_range("kind_options.rules");
+  }
+  return std::monostate{};
+}
+
+}  // namespace
+
+status check_backoff(const backoff& b) noexcept {
+  const bool in_range =
+      static_cast<unsigned>(b.form) <= static_cast<unsigned>(backoff::shape::table) &&
+      static_cast<unsigned>(b.jitter) <= static_cast<unsigned>(jitter::decorrelated) &&
+      b.factor >= 1 && b.factor <= 1000 && is_duration(b.base) && is_duration(b.cap) &&
+      b.table_count <= backoff::table_max &&
+      (b.form != backoff::shape::table || b.table_count > 0) &&
+      std::all_of(b.delays.begin(), b.delays.end(), is_duration);
+  if (!in_range) return out_of_range("backoff");
+  return std::monostate{};
+}
+
+status check_kinds(const registry& kinds) noexcept {
+  if (!kinds.valid()) return failure{errc::invalid, 0, "registry.add"};
+  for (const registry::entry& e : kinds.entries()) {
+    if (const status ok = check_kind(e.options); !ok) return ok.error();
+  }
+  return std::monostate{};
 }
 
 status check_options(const queue_options& wanted) noexcept {

@@ -13,6 +13,7 @@ namespace pawl {
 struct machine {
   unsigned processors = 1;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t random = 1;  // a number nobody could foretell
 };
 machine this_machine() noexcept;
 
@@ -20,6 +21,8 @@ machine this_machine() noexcept;
 result<core_settings> settle(const options& wanted, const machine& m) noexcept;
 
 //   errc::invalid  the same
+status check_kinds(const registry& kinds) noexcept;
+status check_backoff(const backoff& b) noexcept;
 status check_queue(std::string_view name, const queue_options& wanted) noexcept;
 status check_options(const queue_options& wanted) noexcept;
 

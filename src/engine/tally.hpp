@@ -22,6 +22,13 @@ class tally {
     started,
     completed,
     cancelled,
+    expired,
+    requeued,
+    retried,
+    pushed_back,
+    timed_out,
+    overrun,
+    stale_results,
     stolen,
     stale_entries,
     dead_first,                                      // + dead_cause
@@ -41,13 +48,22 @@ class tally {
   void add_ends_to(counters& sum) const noexcept {
     sum.completed += read(completed);
     sum.cancelled += read(cancelled);
+    sum.expired += read(expired);
+    sum.retried += read(retried);
+    sum.pushed_back += read(pushed_back);
+    sum.timed_out += read(timed_out);
+    sum.overrun += read(overrun);
+    sum.stale_results += read(stale_results);
     sum.stolen += read(stolen);
     sum.stale_entries += read(stale_entries);
     for (std::size_t i = 0; i < dead_cause_count; ++i) sum.dead[i] += read(dead_first + i);
     for (std::size_t i = 0; i < reject_count; ++i) sum.rejected[i] += read(rejected_first + i);
   }
   void add_starts_to(counters& sum) const noexcept { sum.started += read(started); }
-  void add_accepted_to(counters& sum) const noexcept { sum.accepted += read(accepted); }
+  void add_accepted_to(counters& sum) const noexcept {
+    sum.accepted += read(accepted);
+    sum.requeued += read(requeued);
+  }
 
  private:
   void add_at(std::size_t i, std::uint64_t count) noexcept {

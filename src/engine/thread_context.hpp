@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "engine/attempt.hpp"
 #include "engine/tally.hpp"
+#include "engine/timers.hpp"
 #include "job/slab.hpp"
 #include "ready/board.hpp"
 #include "ready/ready_queue.hpp"
@@ -24,7 +26,14 @@ enum class context_role : std::uint8_t {
   shared,       // all threads of the host beyond the 64th, under `sharing`
   drain,
   blocking,
+  timer,
 };
+
+constexpr thread_role role_of(context_role r) noexcept {
+  return r == context_role::drain   ? thread_role::drain
+         : r == context_role::timer ? thread_role::timer
+                                    : thread_role::blocking;
+}
 
 // A thread's part in one queue.
 struct queue_share {
@@ -81,6 +90,17 @@ class thread_context {
   }
   band::consumer* consumer_of(queue_share& share, ready_queue& queue, unsigned band) noexcept;
 
+  // Null: no memory.
+  timer_inbox::producer* timer_producer(timer_inbox& inbox) noexcept {
+    if (!timer_producer_) timer_producer_.emplace(inbox.make_producer());
+    if (!timer_producer_->valid()) timer_producer_.reset();
+    return timer_producer_ ? &*timer_producer_ : nullptr;
+  }
+  timer_inbox::consumer& timer_consumer(timer_inbox& inbox) noexcept {
+    if (!timer_consumer_) timer_consumer_.emplace(inbox.make_consumer());
+    return *timer_consumer_;
+  }
+
   // Calls f(queue index, share) for each queue met so far.
   template <class F>
   void for_each_share(F f) {
@@ -92,6 +112,7 @@ class thread_context {
   tally counts;
   room_debt debt;
   board_line line;
+  attempt now_running;
   clock_source::reading clock_reading;
   std::mutex sharing;  // held by a user of the shared context
 
@@ -107,6 +128,8 @@ class thread_context {
   magazine* current_;
   magazine* spare_;
   std::vector<std::unique_ptr<queue_share>> shares_;
+  std::optional<timer_inbox::producer> timer_producer_;
+  std::optional<timer_inbox::consumer> timer_consumer_;
 };
 
 }  // namespace pawl

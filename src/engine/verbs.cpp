@@ -1,5 +1,6 @@
 // engine/verbs.cpp -- what can be asked of an engine beside submitting: the members of engine that
 // scheduler's users call.
+#include <algorithm>
 #include <bit>
 
 #include "base/membarrier.hpp"
@@ -115,15 +116,21 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
     job_word word = s.word;
     switch (transition_to_cancelled(const_cast<slot*>(s.job)->word, word)) {
       case request::ended: {
+        const bool had_place = s.word.state() == job_state::ready;
         // Until end_job() the job is this thread's, and so are its fields.
         ready_queue& queue = *core_.queues.at(s.job->queue);
         const unsigned band = s.job->band;
         end_job(core_, context, id_slot(id), word, dead_cause::none);
         settle_room(core_, context);  // a handler may cancel: it is on a drain then
-        note_cancelled_place(core_, context, queue, band);
+        if (had_place) {
+          note_cancelled_place(core_, context, queue, band);
+        } else {
+          core_.due_later.note_stale();
+        }
         return ticket{id, 0};
       }
       case request::noted:
+        ask_all_to_stop(id);
         return ticket{id, 0};
       case request::too_late:
         return has_ended;
@@ -192,23 +199,33 @@ health_report engine::health() const {
               : living_ != 0                ? phase::stopping
                                             : phase::stopped;
   }
-  h.drains = static_cast<unsigned>(threads_.size());
+  h.drains = core_.settings.given.dispatch ? core_.settings.drains : 0;
   h.drains_asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));
   h.blocking_threads = pool_->thread_count();
   h.jobs = core_.room.in_use();
   h.jobs_max = core_.room.bound();
   h.payload_memory_bytes = core_.payloads.memory_bytes();
   h.asymmetric_barrier = core_.asymmetric;
+  h.overruns = core_.overruns.load(relaxed);
+  h.replacements = core_.drains_alive.load(relaxed) - core_.settings.drains;
+  h.timers = core_.due_later.entry_count();
+  h.dead = core_.dead.size();
+  const std::uint64_t now = core_.clock.boot_ns();
   core_.queues.for_each([&](const ready_queue& q) {
     h.queues.push_back({q.name(), queue_ref{static_cast<std::uint16_t>(q.index()), core_.tag},
                         q.room().in_use(), q.room().bound(),
                         q.gate().is_closed_for(gate_reason::paused)});
   });
   core_.contexts.for_each([&](const thread_context& t) {
-    if (t.may_block()) return;
-    h.threads.push_back(
-        {t.role() == context_role::drain ? thread_role::drain : thread_role::blocking, t.index(),
-         t.line.running()});
+    const job_id id = t.line.running();
+    if (t.may_block() || (t.role() == context_role::timer && !id)) return;
+    thread_health one{role_of(t.role()), t.index(), id, duration(0), false};
+    if (id) {
+      const std::uint64_t started = t.line.started_ns();
+      one.running_for = duration(static_cast<std::int64_t>(now - std::min(now, started)));
+      one.overrun = job_word{core_.jobs[id_slot(id)].word.load(acquire)}.has(job_flag::overrun);
+    }
+    h.threads.push_back(one);
   });
   return h;
 }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <type_traits>
 
 #include "base/atomic.hpp"
 #include "base/region.hpp"
@@ -37,6 +38,17 @@ class payload_arena {
   std::uint32_t store(std::span<const std::byte> payload) noexcept;
   void release(std::uint32_t reference) noexcept;
   [[nodiscard]] std::span<const std::byte> bytes(std::uint32_t reference) const noexcept;
+
+  // The same for a value of a trivially copyable type.
+  template <class T>
+  std::uint32_t store_value(const T& value) noexcept {
+    return store(std::as_bytes(std::span<const T, 1>(&value, 1)));
+  }
+  template <class T>
+  [[nodiscard]] T& value(std::uint32_t reference) const noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= header_bytes);
+    return *reinterpret_cast<T*>(const_cast<std::byte*>(bytes(reference).data()));
+  }
   static constexpr bool is_reference(std::uint32_t payload) noexcept {
     return (payload & 0x80000000u) != 0;
   }

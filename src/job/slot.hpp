@@ -7,8 +7,7 @@
 //             word           the transitions of word.hpp             all
 //             generation     holder of the free slot                 all: find, cancel
 //             other fields   holder of the free slot, before [word]; runner, find
-//                            attempt: the runner; cause: who ends it
-//             next           whoever holds the slot's place in a list
+//                            attempt, pushbacks, due, extra: the runner; cause: who ends it
 //             body           holder of the free slot, before [word]  runner
 //
 // Slots are type-stable: their memory is never given to anything else, so a stale id or a stale
@@ -47,17 +46,20 @@ class watched {
 struct alignas(slot_bytes) slot {
   word_cell word;
   watched<std::uint64_t> generation;
-  watched<std::uint64_t> due_ns;        // boot clock: the time since which it could have started
+  watched<std::uint64_t> due_ns;  // since when it could have started; boot clock, or the wall's
   watched<std::uint64_t> submitted_ns;  // boot clock
   std::uint64_t ticket_lsn;             // the log's; 0 without one
-  watched<std::uint32_t> next;          // link of overflow lists
+  watched<std::uint32_t> extra;         // reference to a job_extra (arena); 0: none
+  watched<std::uint32_t> expires;       // coded, see expiry.hpp; 0: never
   watched<std::uint32_t> payload;       // its length if at most 64, else a reference (arena)
   watched<std::uint16_t> kind;
   watched<std::uint16_t> queue;
   watched<std::uint8_t> band;
   watched<std::uint8_t> attempt;  // starts so far
-  std::uint8_t attempts_max;
-  watched<std::uint8_t> cause;  // dead_cause
+  watched<std::uint8_t> attempts_max;
+  watched<std::uint8_t> cause;      // dead_cause
+  watched<std::uint8_t> pushbacks;  // snoozes and rate limits so far
+  watched<bool> by_wall_clock;      // due_ns is wall time
   alignas(cache_line_bytes) std::byte body[inline_payload_bytes];
 };
 #ifndef PAWL_MODEL

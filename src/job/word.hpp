@@ -33,8 +33,11 @@ namespace pawl {
 
 enum class job_flag : std::uint16_t {
   cancel_requested = 1u << 0,
-  attached = 1u << 1,  // a handler is inside: slot and payload must not be reused
-  waiter = 1u << 2,    // somebody waits for the end
+  attached = 1u << 1,   // a handler is inside: slot and payload must not be reused
+  waiter = 1u << 2,     // somebody waits for the end
+  timed_out = 1u << 3,  // the running attempt took longer than its run_timeout
+  overrun = 1u << 4,    // and than the grace: its result does not count
+  orphan = 1u << 5,     // terminal, but attached: whoever leaves the handler frees the slot
 };
 
 inline constexpr unsigned version_bits = 48;
@@ -55,6 +58,10 @@ struct job_word {
   }
   [[nodiscard]] constexpr job_word without(job_flag f) const noexcept {
     return job_word{bits & ~static_cast<std::uint64_t>(f)};
+  }
+  // Without the flags that concern one attempt.
+  [[nodiscard]] constexpr job_word after_attempt() const noexcept {
+    return without(job_flag::attached).without(job_flag::timed_out).without(job_flag::overrun);
   }
   // The word after `event`: next state, version + 1, the same flags. The edge must exist (I1, I2).
   [[nodiscard]] constexpr job_word after(job_event event) const noexcept {
@@ -86,6 +93,14 @@ inline job_word transition_to_ready(word_cell& cell) noexcept {
   return now;
 }
 
+// The same for a job that is due later: the word that its entry in the wheel must name.
+inline job_word transition_to_scheduled(word_cell& cell) noexcept {
+  // relaxed: as above.
+  const job_word now = job_word{cell.load(relaxed)}.moved<state_free, job_event::submit_later>();
+  cell.store(now.bits, release);  // [word]
+  return now;
+}
+
 // True: the caller, and only the caller, runs the job now; `word` is what transition_to_terminal()
 // takes. False: the place was stale (the job was cancelled, or another drain took it); drop it.
 // `wanted_version` is compared modulo `version_mask`, as far as a place in a band can name it.
@@ -104,17 +119,86 @@ inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
   }
 }
 
-// Ends a running job by its handler's outcome. `word` comes from transition_to_running() and is
-// updated. Always succeeds: while a handler runs others only set flags. The caller owns the word
-// afterwards; if it has job_flag::waiter, somebody must be told before the slot is freed.
-inline void transition_to_terminal(word_cell& cell, job_word& word, job_event outcome) noexcept {
-  for (;;) {
-    const job_word next = word.after(outcome).without(job_flag::attached);
+// Ends an attempt. `word` comes from transition_to_running() and is updated. `outcome(word)` says what
+// the handler's return means, given the flags that others have set meanwhile; it may be asked again
+// when one more was set. True: done. If the state is terminal now, the caller owns the word; if it has
+// job_flag::waiter, somebody must be told before the slot is freed. False: the job was taken from the
+// handler (transition_to_overrun_dead); the caller detaches.
+template <class Outcome>
+inline bool transition_from_running(word_cell& cell, job_word& word, Outcome outcome) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version) {
+    const job_word next = word.after(outcome(word)).after_attempt();
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
-      return;
+      return true;
     }
   }
+  return false;
+}
+
+// Sets a flag of the running attempt that `word` was read of. False: that attempt is over.
+inline bool mark_attempt(word_cell& cell, job_word& word, job_flag flag) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.state() == job_state::running) {
+    const job_word next = word.with(flag);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Takes the job from a handler that overran: it is dead, and stays attached. The same contract; true:
+// the caller owns the word, as after transition_from_running().
+inline bool transition_to_overrun_dead(word_cell& cell, job_word& word) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.state() == job_state::running) {
+    const job_word next = word.after(job_event::die);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
+}
+
+// The handler of a job that was taken from it has returned. True: the caller frees the slot. The flag
+// overrun stays: it says of what the job died.
+inline bool detach(word_cell& cell) noexcept {
+  job_word word{cell.load(acquire)};  // [word]
+  while (!cell.compare_exchange_weak(word.bits, word.without(job_flag::attached).bits, acq_rel,
+                                     acquire)) {
+  }
+  return word.has(job_flag::orphan);
+}
+
+// The owner of a terminal word is done with it. False: a handler is still inside and frees the slot
+// when it returns.
+inline bool leave_terminal(word_cell& cell, job_word& word) noexcept {
+  while (word.has(job_flag::attached)) {
+    const job_word next = word.with(job_flag::orphan);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      return false;
+    }
+  }
+  return true;
+}
+
+// A scheduled job is due. `word` is what the caller has seen of it, and is updated. False: it is not
+// that any more.
+inline bool transition_to_due(word_cell& cell, job_word& word) noexcept {
+  if (word.state() != job_state::scheduled) return false;
+  const std::uint64_t version = word.version();
+  while (word.version() == version) {
+    const job_word next = word.moved<job_state::scheduled, job_event::due>();
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
 }
 
 // What came of a change that was asked of a job from outside.
@@ -138,6 +222,34 @@ inline request transition_to_cancelled(word_cell& cell, job_word& word) noexcept
   }
   word = next;
   return running ? request::noted : request::ended;
+}
+
+// Ends a waiting job that was not started in time. The same contract.
+inline request transition_to_expired(word_cell& cell, job_word& word) noexcept {
+  if (word.state() != job_state::ready && word.state() != job_state::scheduled) {
+    return request::too_late;
+  }
+  const job_word next = word.after(job_event::expire);
+  std::uint64_t expected = word.bits;
+  if (!cell.compare_exchange_strong(expected, next.bits, acq_rel, acquire)) {  // [word]
+    return request::changed;
+  }
+  word = next;
+  return request::ended;
+}
+
+// Makes a dead job ready again. The caller holds the lock of the dead letters, so it owns the word.
+// False: its handler is still inside.
+inline bool transition_to_requeued(word_cell& cell, job_word& word) noexcept {
+  while (!word.has(job_flag::attached)) {
+    const job_word next = word.moved<job_state::dead, job_event::requeue>().after_attempt().without(
+        job_flag::cancel_requested);
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
 }
 
 // Ends a waiting job without success: shed. The same contract.

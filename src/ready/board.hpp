@@ -16,7 +16,14 @@
 // State       field   written by   read by           order
 //             state_  its thread   closers, health   store relaxed, see above; release when a start
 //                                                    is over [over]
-//             job_    its thread   health            relaxed: a picture, nothing is decided by it
+//             job_    its thread   health, watchdog  release / acquire [run]: who sees the job sees
+//                                                    its times
+//             started_, deadline_                    relaxed: ordered by job_
+//             watched_  watchdog; its thread lowers it  see I1
+//
+// Invariant   I1  A running job's deadline is not before watched_, or the watchdog has been told: the
+//                 thread stores its line, then looks at watched_; the watchdog raises watched_, calls
+//                 membarrier(2), then looks at the line.
 //
 // Checked by tests/ready/board_test.cpp, tests/model/start_model.cpp.
 #pragma once
@@ -42,23 +49,45 @@ class alignas(cache_line_bytes) board_line {
     }
   }
 
-  // The job's word says running, or the start was given up.
-  void end_start(job_id running) noexcept {
-    job_.store(running.value, relaxed);
+  // The start was given up.
+  void give_up_start() noexcept { state_.store(idle, release); }  // [over]
+
+  // The job's word says running. True: its deadline is before the watchdog's next look, which must be
+  // told (watch()).
+  [[nodiscard]] bool end_start(job_id running, std::uint64_t started_ns, std::uint64_t deadline_ns,
+                               bool asymmetric) noexcept {
+    started_.store(started_ns, relaxed);
+    deadline_.store(deadline_ns, relaxed);
+    if (asymmetric) {
+      job_.store(running.value, release);  // [run]
+    } else {
+      job_.exchange(running.value, seq_cst);  // I1
+    }
     state_.store(idle, release);  // [over]
+    compiler_barrier();
+    return deadline_ns < watched_.load(seq_cst);  // I1
   }
 
   [[nodiscard]] bool is_starting(unsigned queue) const noexcept {
     return state_.load(seq_cst) == queue + 1;  // [over]; after the close, where it is an exchange
   }
-  [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(relaxed)}; }
-  void clear_running() noexcept { job_.store(0, relaxed); }
+  [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(acquire)}; }  // [run]
+  [[nodiscard]] std::uint64_t started_ns() const noexcept { return started_.load(relaxed); }
+  [[nodiscard]] std::uint64_t deadline_ns() const noexcept { return deadline_.load(relaxed); }
+  void clear_running() noexcept { job_.store(0, release); }  // [run]
+
+  // When the watchdog will look at this line next.
+  [[nodiscard]] std::uint64_t watched_ns() const noexcept { return watched_.load(seq_cst); }
+  void watch(std::uint64_t next_look_ns) noexcept { watched_.store(next_look_ns, seq_cst); }
 
  private:
   static constexpr std::uint32_t idle = 0;
 
   atomic<std::uint32_t> state_{idle};
   atomic<std::uint64_t> job_{0};
+  atomic<std::uint64_t> started_{0};
+  atomic<std::uint64_t> deadline_{0};
+  atomic<std::uint64_t> watched_{UINT64_MAX};
 };
 
 // After a gate of `queue` was closed and, where starts are asymmetric, membarrier_all_threads() has

@@ -9,6 +9,7 @@
 #include "base/atomic.hpp"
 #include "pawl/job.hpp"
 #include "pawl/options.hpp"
+#include "policy/retry.hpp"
 #include "ready/band.hpp"
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
@@ -35,6 +36,7 @@ class ready_queue {
     when_full_.store(o.when_full, relaxed);
     block_for_ns_.store(o.block_for.count(), relaxed);
     weight_.store(o.weight, relaxed);
+    retries_per_s_.store(o.retries_per_s_max, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
   }
 
@@ -45,6 +47,18 @@ class ready_queue {
     return duration(block_for_ns_.load(relaxed));
   }
   [[nodiscard]] unsigned weight() const noexcept { return weight_.load(relaxed); }
+
+  // Takes a retry from the queue's budget: when it may be due that was wanted at `due_ns`.
+  std::uint64_t spend_retry(std::uint64_t due_ns) noexcept {
+    const std::uint32_t per_s = retries_per_s_.load(relaxed);
+    if (per_s == 0) return due_ns;
+    std::uint64_t arrival = retry_arrival_ns_.load(relaxed);
+    for (;;) {
+      const budget_answer a = pawl::spend_retry(arrival, due_ns, per_s);
+      // relaxed: the number stands for itself.
+      if (retry_arrival_ns_.compare_exchange_weak(arrival, a.arrival_ns, relaxed)) return a.due_ns;
+    }
+  }
 
   [[nodiscard]] queue_gate& gate() noexcept { return gate_; }
   [[nodiscard]] const queue_gate& gate() const noexcept { return gate_; }
@@ -65,6 +79,8 @@ class ready_queue {
   atomic<pawl::when_full> when_full_{};
   atomic<std::int64_t> block_for_ns_{};
   atomic<unsigned> weight_{};
+  atomic<std::uint32_t> retries_per_s_{0};
+  atomic<std::uint64_t> retry_arrival_ns_{0};  // state of the retry budget
   queue_gate gate_;
   credits room_;
   std::array<band, priority_count> bands_;

@@ -111,7 +111,8 @@ TEST(word, follows_a_plain_struct_through_random_transitions) {
       case 2: {
         if (model.state != job_state::running) break;
         const bool done = test::one_in(random, 2);
-        transition_to_terminal(cell, running, done ? job_event::done : job_event::die);
+        ASSERT_TRUE(transition_from_running(
+            cell, running, [&](job_word) { return done ? job_event::done : job_event::die; }));
         ASSERT_EQ(running.has(job_flag::waiter), model.waiter);
         model.change(done ? job_state::completed : job_state::dead);
         model.attached = false;
@@ -185,7 +186,8 @@ TEST(word, one_life_has_one_end_whoever_races_for_it) {
       switch (role) {
         case 0:
           if (!transition_to_running(j.cell, 1, band_entry::version_mask, word)) break;
-          transition_to_terminal(j.cell, word, job_event::done);
+          ASSERT_TRUE(
+              transition_from_running(j.cell, word, [&](job_word) { return job_event::done; }));
           ended(j, word);
           break;
         case 3:
@@ -226,7 +228,7 @@ TEST(word, a_stale_place_never_starts_a_later_life) {
     ASSERT_TRUE(transition_to_running(cell, place, band_entry::version_mask, word));
     ASSERT_FALSE(transition_to_running(cell, place, band_entry::version_mask, word)) << "twice";
     word.bits = cell.load();
-    transition_to_terminal(cell, word, job_event::done);
+    ASSERT_TRUE(transition_from_running(cell, word, [&](job_word) { return job_event::done; }));
     transition_to_free(cell, word);
   }
 }

@@ -59,7 +59,11 @@ class start_scenario : public scenario {
       note("starts job", job);
       require(!closed_, "a job starts after the gate was closed and starts were waited for");
     }
-    line.end_start(starts ? job_id{job + 1} : job_id{});
+    if (starts) {
+      static_cast<void>(line.end_start(job_id{job + 1}, 0, UINT64_MAX, Shape.starter_asymmetric));
+    } else {
+      line.give_up_start();
+    }
   }
 
   void close() {

@@ -25,14 +25,26 @@ TEST(board_line, says_what_it_starts_and_what_runs) {
   line.begin_start(0, true);
   EXPECT_TRUE(line.is_starting(0));
   EXPECT_FALSE(line.is_starting(1));
-  line.end_start(job_id{9});
+  EXPECT_FALSE(line.end_start(job_id{9}, 100, UINT64_MAX, true)) << "no deadline";
+  EXPECT_EQ(line.started_ns(), 100u);
   EXPECT_FALSE(line.is_starting(0));
   EXPECT_EQ(line.running(), job_id{9});
   line.clear_running();
   EXPECT_EQ(line.running(), job_id{});
   line.begin_start(4095, false);
   EXPECT_TRUE(line.is_starting(4095));
-  line.end_start({});
+  line.give_up_start();
+}
+
+TEST(board_line, a_deadline_before_the_next_look_must_be_told) {
+  for (const bool asymmetric : {false, true}) {
+    board_line line;
+    EXPECT_TRUE(line.end_start(job_id{9}, 100, 200, asymmetric)) << "nobody looks yet";
+    line.watch(200);
+    EXPECT_EQ(line.deadline_ns(), 200u);
+    EXPECT_FALSE(line.end_start(job_id{9}, 110, 210, asymmetric)) << "seen at 200";
+    EXPECT_TRUE(line.end_start(job_id{9}, 120, 199, asymmetric));
+  }
 }
 
 void no_start_after_close(bool asymmetric) {
@@ -47,7 +59,7 @@ void no_start_after_close(bool asymmetric) {
       while (!stop.load(std::memory_order_relaxed)) {
         lines[i].begin_start(3, asymmetric);
         if (gate.looks_open()) starts[i].fetch_add(1, std::memory_order_relaxed);
-        lines[i].end_start({});
+        lines[i].give_up_start();
       }
     });
   }

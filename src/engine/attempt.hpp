@@ -1,0 +1,46 @@
+// engine/attempt.hpp -- what a thread keeps of the attempt it is making, beside the board line.
+//
+// State       field        written by                     read by
+//             text         the thread                     the thread
+//             is_used      the thread                     the thread
+//             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
+//
+// A stop source is made when a handler asks for its token, and is that attempt's own. Who asks an
+// attempt to stop sets a flag first, then looks for a source; who makes a source looks at the flags
+// afterwards. Both under the lock, so one of them sees the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+
+#include "job/extra.hpp"
+
+namespace pawl {
+
+struct attempt {
+  std::array<char, error_text_bytes> text_space;
+  std::uint8_t text_bytes = 0;
+  bool is_used = false;  // there may be a source
+  std::mutex mutex;
+  std::optional<std::stop_source> stop;
+
+  void note(std::string_view what) noexcept {
+    text_bytes = static_cast<std::uint8_t>(what.copy(text_space.data(), text_space.size()));
+  }
+  [[nodiscard]] std::string_view text() const noexcept { return {text_space.data(), text_bytes}; }
+
+  // The handler has returned.
+  void end() noexcept {
+    text_bytes = 0;
+    if (!is_used) return;
+    const std::lock_guard lock(mutex);
+    stop.reset();
+    is_used = false;
+  }
+};
+
+}  // namespace pawl

@@ -1,0 +1,246 @@
+#include "engine/timers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/alarm.hpp"
+#include "engine/core.hpp"
+#include "engine/ending.hpp"
+#include "engine/placing.hpp"
+#include "engine/sweeping.hpp"
+#include "job/expiry.hpp"
+#include "job/id.hpp"
+
+namespace pawl {
+
+namespace {
+
+constexpr std::size_t inbox_entries_max = 4096;  // of a step
+constexpr std::size_t fires_max = 1024;
+constexpr std::size_t turn_entries_max = 4096;
+constexpr std::uint64_t stale_min = 4096;  // below that a turn is not worth its while
+constexpr std::uint64_t memory_wait_ns = 1'000'000;
+constexpr std::int64_t wall_step_ns = 1'000'000;  // less is the slewing of a time daemon
+
+slot& job_of(const core& c, const timer_entry& e) noexcept {
+  return c.jobs[e.slot & ~expiry_mark];
+}
+
+bool is_expiry(const timer_entry& e) noexcept {
+  return (e.slot & expiry_mark) != 0;
+}
+
+// Is the job still waiting for this entry? `word` was read of it before.
+bool is_current(const slot& job, job_word word, const timer_entry& e) noexcept {
+  if (!is_expiry(e)) {
+    return word.state() == job_state::scheduled &&
+           static_cast<std::uint32_t>(word.version()) == e.version;
+  }
+  return word.is_live() && static_cast<std::uint32_t>(std::uint64_t{job.generation}) == e.version;
+}
+
+}  // namespace
+
+std::uint64_t boot_ns_of(const core& c, std::uint64_t wall_ns, std::uint64_t now_ns) noexcept {
+  const std::uint64_t wall_now = c.clock.wall_ns();
+  if (wall_ns <= wall_now) return now_ns;
+  const std::uint64_t left = wall_ns - wall_now;
+  return now_ns > UINT64_MAX - left ? UINT64_MAX : now_ns + left;
+}
+
+// What one step does with the entries that are due.
+class firing {
+ public:
+  firing(core& c, timers& owner, thread_context& context, std::uint64_t now_ns) noexcept
+      : core_(c), owner_(owner), context_(context), now_ns_(now_ns) {}
+
+  void fire(std::span<const timer_entry> due) noexcept {
+    constexpr std::size_t ahead = 8;  // slots on their way
+    for (std::size_t i = 0; i < std::min(ahead, due.size()); ++i) prefetch(due[i]);
+    for (std::size_t i = 0; i < due.size(); ++i) {
+      if (i + ahead < due.size()) prefetch(due[i + ahead]);
+      fire_one(due[i]);
+    }
+  }
+
+  // Pushes what has been made ready. To be called at the end.
+  void flush() noexcept {
+    if (held_ == 0) return;
+    ready_queue& queue = *core_.queues.at(queue_);
+    push_ready(core_, context_, queue, band_, {places_.data(), std::exchange(held_, 0)});
+  }
+
+ private:
+  void prefetch(const timer_entry& e) const noexcept { __builtin_prefetch(&job_of(core_, e), 1); }
+
+  void fire_one(const timer_entry& e) noexcept {
+    slot& job = job_of(core_, e);
+    job_word word{job.word.load(acquire)};
+    while (is_current(job, word, e)) {
+      if (word.state() == job_state::running) return;  // its next start looks at the expiry
+      const unsigned queue = job.queue;
+      const unsigned band = job.band;
+      const bool has_expired = expiry_ns(job.submitted_ns, job.expires) <= now_ns_;
+      if (has_expired) {
+        const bool had_place = word.state() == job_state::ready;
+        const request r = transition_to_expired(job.word, word);
+        if (r == request::changed) {
+          word = job_word{job.word.load(acquire)};
+          continue;
+        }
+        if (r == request::ended) expire(e, word, queue, band, had_place);
+        return;
+      }
+      if (is_expiry(e) && job.expires == 0) return;  // requeued since
+      if (is_expiry(e)) return put_off(e, expiry_ns(job.submitted_ns, job.expires));
+      // I2. By the wall clock it may be early after all: somebody has set the clock back.
+      const std::uint64_t due = job.due_ns;
+      if (job.by_wall_clock) {
+        if (core_.clock.wall_ns() < due) return put_off(e, boot_ns_of(core_, due, now_ns_));
+      } else if (now_ns_ < due) {
+        return put_off(e, due);
+      }
+      if (!transition_to_due(job.word, word)) continue;
+      hold(band_entry::make(e.slot, word), queue, band);
+      return;
+    }
+  }
+
+  void put_off(timer_entry e, std::uint64_t due_ns) noexcept {
+    e.due_ns = std::max(due_ns, now_ns_ + 1);
+    owner_.insert(core_, e);
+  }
+
+  void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band,
+              bool had_place) noexcept {
+    end_job(core_, context_, e.slot & ~expiry_mark, word, dead_cause::none);
+    settle_room(core_, context_);
+    if (had_place) {
+      note_cancelled_place(core_, context_, *core_.queues.at(queue), band);
+    } else {
+      owner_.note_stale();
+    }
+  }
+
+  void hold(band_entry place, unsigned queue, unsigned band) noexcept {
+    if (held_ == places_.size() || (held_ != 0 && (queue != queue_ || band != band_))) flush();
+    queue_ = queue;
+    band_ = band;
+    places_[held_++] = place.bits;
+  }
+
+  core& core_;
+  timers& owner_;
+  thread_context& context_;
+  const std::uint64_t now_ns_;
+  std::array<std::uint64_t, 256> places_{};
+  std::size_t held_ = 0;  // places, all of queue_ and band_
+  unsigned queue_ = 0;
+  unsigned band_ = 0;
+};
+
+void timers::add(const core& c, thread_context& context, const timer_entry& entry) noexcept {
+  // No memory for an entry: who is here has a job that must not be lost, so it waits for some.
+  timer_inbox::producer* token = context.timer_producer(inbox_);
+  while (token == nullptr || !inbox_.push(*token, entry)) {
+    c.clock.sleep_for(memory_wait_ns);
+    token = context.timer_producer(inbox_);
+  }
+  waiting_.exchange(true, seq_cst);  // I1
+  wake_for(entry.due_ns);
+}
+
+void timers::wake_for(std::uint64_t due_ns) noexcept {
+  std::uint64_t armed = armed_.load(seq_cst);  // I1
+  // One of several is enough.
+  if (due_ns < armed && armed_.compare_exchange_strong(armed, 0, seq_cst) && wakes_ != nullptr) {
+    wakes_->wake();
+  }
+}
+
+std::uint64_t timers::prepare_to_sleep(const watchdog& watch) noexcept {
+  const auto next = [&] { return std::min(next_.load(seq_cst), watch.next_ns()); };
+  const std::uint64_t until = next();
+  armed_.store(until, seq_cst);
+  if (!waiting_.load(seq_cst) && next() >= until) return until;  // I1
+  armed_.store(0, seq_cst);
+  return 0;
+}
+
+bool timers::step(core& c, thread_context& context) noexcept {
+  if (held_.exchange(true, acquire)) return false;  // [held]
+  const std::uint64_t now = c.clock.boot_ns();
+  const bool had_news = waiting_.load(relaxed);
+  const bool was_due = next_.load(relaxed) <= now;
+  if (had_news) drain_inbox(c, context);
+  if (wall_clock_used_.load(relaxed)) look_at_wall_clock(c, now);
+  firing f(c, *this, context, now);
+  wheel_.step(now, fires_max, [&f](std::span<const timer_entry> due) { f.fire(due); });
+  f.flush();
+  turn(c, context, now);
+  count_.store(wheel_.entries(), relaxed);
+  const std::uint64_t next = is_turning_ ? 0 : wheel_.next_expiry_ns();
+  next_.store(next, seq_cst);   // I1
+  held_.store(false, release);  // [held]
+  wake_for(next);
+  return had_news || was_due;
+}
+
+void timers::drain_inbox(const core& c, thread_context& context) noexcept {
+  waiting_.exchange(false, seq_cst);  // before the look: a push after it sets it again
+  std::array<timer_entry, 256> entries;
+  std::size_t left = inbox_entries_max;
+  while (left > 0) {
+    const std::size_t count = inbox_.pop(context.timer_consumer(inbox_), entries);
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) insert(c, entries[i]);
+    left -= std::min(left, count);
+  }
+  waiting_.store(true, seq_cst);  // there may be more
+}
+
+// The wheel has address space for more entries than there can be, so only memory may be missing; the
+// entry's job must not be lost: wait for some.
+void timers::insert(const core& c, const timer_entry& entry) noexcept {
+  while (!wheel_.insert(entry)) c.clock.sleep_for(memory_wait_ns);
+}
+
+// Part of a turn over all entries: drops the stale ones when there are many, and gives those by the
+// wall clock a new time when that was set.
+void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept {
+  if (!is_turning_) {
+    const std::uint64_t stale = stale_.load(relaxed);
+    const bool many = stale > std::max<std::uint64_t>(stale_min, wheel_.entries() / 2);
+    if (!many && !is_reckoning_) return;
+    stale_.fetch_sub(many ? stale : 0, relaxed);
+    is_turning_ = true;
+  }
+  timer_inbox::producer* const token = context.timer_producer(inbox_);
+  is_turning_ = wheel_.compact(turn_entries_max, [&](std::span<timer_entry> entries) {
+    const auto end = std::remove_if(entries.begin(), entries.end(), [&](timer_entry& e) {
+      const slot& job = job_of(c, e);
+      const job_word word{job.word.load(acquire)};
+      if (!is_current(job, word, e)) return true;
+      if (!is_reckoning_ || is_expiry(e) || !job.by_wall_clock) return false;
+      const timer_entry moved{boot_ns_of(c, job.due_ns, now_ns), e.slot, e.version};
+      if (token == nullptr || !inbox_.push(*token, moved)) return false;  // it looks when it fires
+      waiting_.store(true, seq_cst);
+      return true;
+    });
+    return static_cast<std::size_t>(end - entries.begin());
+  });
+  if (!is_turning_) is_reckoning_ = std::exchange(reckon_again_, false);
+}
+
+// The two clocks drift apart by a step when somebody sets the wall clock.
+void timers::look_at_wall_clock(const core& c, std::uint64_t now_ns) noexcept {
+  const auto offset = static_cast<std::int64_t>(c.clock.wall_ns() - now_ns);
+  const std::int64_t change = offset - wall_offset_ns_;
+  if (change > -wall_step_ns && change < wall_step_ns) return;
+  wall_offset_ns_ = offset;
+  is_reckoning_ = true;
+  reckon_again_ = is_turning_;  // the turn under way has passed some
+}
+
+}  // namespace pawl

@@ -1,0 +1,111 @@
+#include "engine/watchdog.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/membarrier.hpp"
+#include "engine/core.hpp"
+#include "engine/ending.hpp"
+#include "engine/handler_call.hpp"
+#include "job/id.hpp"
+
+namespace pawl {
+
+namespace {
+
+// What a line said at one moment.
+struct picture {
+  job_id job;
+  std::uint64_t started_ns = 0;
+  std::uint64_t deadline_ns = UINT64_MAX;
+};
+
+// The times belong to the job if it is still the same after they were read.
+picture look(const board_line& line) noexcept {
+  for (;;) {
+    const picture p{line.running(), line.started_ns(), line.deadline_ns()};
+    if (line.running() == p.job && line.started_ns() == p.started_ns) return p;
+  }
+}
+
+constexpr std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+}  // namespace
+
+void watchdog::lower(std::uint64_t next_ns) noexcept {
+  std::uint64_t now = next_.load(seq_cst);
+  while (next_ns < now && !next_.compare_exchange_weak(now, next_ns, seq_cst)) {
+  }
+}
+
+void watchdog::expect(core& c, board_line& line, std::uint64_t deadline_ns) noexcept {
+  line.watch(deadline_ns);
+  lower(deadline_ns);
+  c.due_later.wake_for(deadline_ns);
+}
+
+void watchdog::step(core& c, thread_context& context,
+                    const std::function<void(thread_context&)>& on_overrun) noexcept {
+  const std::uint64_t now = c.clock.boot_ns();
+  if (now < next_ns()) return;
+  next_.store(UINT64_MAX,
+              seq_cst);  // before the looks: what is expected from here on lowers it again
+  // Outside of the office's lock: handlers' callbacks and the host's hooks run in between.
+  std::vector<thread_context*> lines;
+  c.contexts.for_each([&lines](thread_context& t) {
+    if (!t.may_block()) lines.push_back(&t);
+  });
+  for (thread_context* const t : lines) {
+    if (t->line.watched_ns() > now) {
+      lower(t->line.watched_ns());
+      continue;
+    }
+    bool overran = false;
+    const std::uint64_t next = look_at(c, context, *t, now, overran);
+    // A start that comes while this is stored tells us, or is seen by the second look.
+    t->line.watch(next);
+    if (c.asymmetric) membarrier_all_threads();
+    const picture p = look(t->line);
+    lower(p.job && p.deadline_ns > now ? std::min(next, p.deadline_ns) : next);
+    if (p.job && p.deadline_ns > now && p.deadline_ns < next) t->line.watch(p.deadline_ns);
+    if (overran) on_overrun(*t);
+  }
+}
+
+// When to look again; UINT64_MAX: when the next job starts there.
+std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context& watched,
+                                std::uint64_t now_ns, bool& overran) noexcept {
+  const picture p = look(watched.line);
+  if (!p.job) return UINT64_MAX;
+  if (now_ns < p.deadline_ns) return p.deadline_ns;
+  slot& job = c.jobs[id_slot(p.job)];
+  job_word word{job.word.load(acquire)};
+  const bool is_it = word.state() == job_state::running && job.generation == id_generation(p.job) &&
+                     watched.line.running() == p.job && watched.line.started_ns() == p.started_ns;
+  if (!is_it) return UINT64_MAX;
+  if (!word.has(job_flag::timed_out)) {
+    if (!mark_attempt(job.word, word, job_flag::timed_out)) return UINT64_MAX;
+    context.counts.add(tally::timed_out);
+    handler_call::ask_to_stop(watched, p.job, p.started_ns);
+  }
+  const std::uint64_t grace_end =
+      sum(p.deadline_ns, static_cast<std::uint64_t>(c.settings.given.grace.count()));
+  if (now_ns < grace_end) return grace_end;
+  if (word.has(job_flag::overrun)) return UINT64_MAX;
+  if (!mark_attempt(job.word, word, job_flag::overrun)) return UINT64_MAX;
+  overran = true;
+  c.overruns.fetch_add(1, relaxed);  // relaxed: a number for health and for replacements
+  context.counts.add(tally::overrun);
+  c.say.say(log_level::error, "handler.overrun",
+            "a handler is still inside after run_timeout and grace", p.job);
+  if (c.settings.given.on_overrun == on_overrun::dead &&
+      transition_to_overrun_dead(job.word, word)) {
+    end_job(c, context, id_slot(p.job), word, dead_cause::timeout);
+    settle_room(c, context);
+  }
+  return UINT64_MAX;
+}
+
+}  // namespace pawl
