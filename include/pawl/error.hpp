@@ -16,7 +16,7 @@ namespace pawl {
 
 // Expected failures. Each function lists the ones it can return, with their causes.
 enum class errc : std::uint8_t {
-  busy,       // another process holds the directory
+  busy,       // another process holds the directory, or a handler the job
   corrupt,    // a checksum or an invariant on disk does not hold
   forked,     // this process is a fork of the one that opened the scheduler
   full,       // a fixed limit was reached

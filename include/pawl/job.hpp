@@ -88,8 +88,8 @@ struct job_options {
   pawl::priority priority = pawl::priority::normal;
   std::uint8_t max_attempts = 0;  // starts; 0: the kind's
   duration after{0};              // due so much later; counts suspended time; at most 100 years
-  // Due when the wall clock says so, also when that is set meanwhile; the epoch: not used. With
-  // `after` set too, the later of the two.
+  // Due when the wall clock says so, also when that is set meanwhile; the epoch: not used. Not
+  // together with `after`.
   std::chrono::system_clock::time_point at{};
   duration expires{0};      // ends as `expired` if not started so long after its submit; 0: never
   duration run_timeout{0};  // of each attempt; 0: the kind's

@@ -36,7 +36,7 @@ struct kind_options {
   // from inside such work count as calls from outside: do not wait there.
   bool parallel = false;
   std::uint8_t max_attempts = 3;                   // starts; 1 to 255
-  pawl::backoff backoff{};  // before a retry
+  pawl::backoff backoff{};                         // before a retry
   duration run_timeout = std::chrono::minutes(5);  // of each attempt; 0: none
   // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
   std::array<retry_rule, 4> rules{};

@@ -114,6 +114,7 @@ class PAWL_EXPORT scheduler {
   //   errc::stale      the job is not dead, or died again since
   //   errc::not_found  the id was never issued, or the letter is gone
   //   errc::full       no room in the queue or the scheduler
+  //   errc::busy       the job died of an overrun and its handler is still inside
   //   errc::stopping   errc::forked  errc::memory
   result<ticket> requeue(job_id id, std::uint64_t version) noexcept;
 

@@ -43,11 +43,33 @@ struct core_settings {
   std::uint64_t seed = 0;
 };
 
+// What a start needs of a kind, side by side; the rest stays with its registry entry.
+struct running_kind {
+  explicit running_kind(const registry::entry& e) noexcept
+      : call(e.call),
+        user(e.user),
+        fits(e.fits),
+        run_timeout_ns(e.options.run_timeout.count() > 0
+                           ? static_cast<std::uint64_t>(e.options.run_timeout.count())
+                           : UINT64_MAX),
+        attempts_max(e.options.max_attempts),
+        blocking(e.options.blocking),
+        parallel(e.options.parallel) {}
+  handler call;
+  void* user;
+  bool (*fits)(std::span<const std::byte>);
+  std::uint64_t run_timeout_ns;  // UINT64_MAX: none
+  std::uint8_t attempts_max;
+  bool blocking;
+  bool parallel;
+};
+
 struct core {
   core(const core_settings& s, const registry& r, const clock_source& c, bool barrier_works,
        alarm* timer_alarm)
       : settings(s),
         kinds(r.entries().begin(), r.entries().end()),
+        running_kinds(r.entries().begin(), r.entries().end()),
         clock(c),
         asymmetric(barrier_works),
         say(s.given.log, c),
@@ -65,6 +87,7 @@ struct core {
 
   const core_settings settings;
   const std::vector<registry::entry> kinds;
+  const std::vector<running_kind> running_kinds;  // the same, of the same numbers
   const clock_source& clock;
   const bool asymmetric;       // see ready/board.hpp
   scheduler* owner = nullptr;  // for context::owner(); set before any thread starts

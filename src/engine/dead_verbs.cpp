@@ -48,7 +48,8 @@ dead_letter letter_of(const core& c, const dead_letters::letter& l) {
 bool is_dead(const core& c, job_id id) noexcept {
   const slot& job = c.jobs[id_slot(id)];
   const job_word word{job.word.load(acquire)};
-  return word.state() == job_state::dead && job.generation == id_generation(id);
+  return word.state() == job_state::dead && !word.has(job_flag::orphan) &&
+         job.generation == id_generation(id);
 }
 
 // Asks for the letter of that job until it is there or the job is not dead any more.
@@ -132,6 +133,8 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
     job_word word{job.word.load(acquire)};
     why = is_stale;
     if (word.version() != version) return false;
+    why = failure{errc::busy, 0, "requeue"};
+    if (word.has(job_flag::attached)) return false;
     ready_queue& queue = *core_.queues.at(job.queue);
     why = failure{errc::full, 0, "requeue"};
     if (core_.room.take(1) == 0) return false;
@@ -145,17 +148,12 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
     job.expires = 0;
     job.by_wall_clock = false;
     job.due_ns = core_.clock.boot_ns();
-    if (!transition_to_requeued(job.word, word)) {
-      core_.room.give(1);
-      queue.room().give(1);
-      why = failure{errc::busy, 0, "requeue"};
-      return false;
-    }
+    context.counts.add(tally::requeued);  // before anyone can count its next end
+    transition_to_requeued(job.word, word);
     place = band_entry::make(l.slot, word).bits;
     return true;
   });
   if (place == 0) return why;
-  context.counts.add(tally::requeued);
   // Nobody can start the job before its place is pushed, and nobody else has the place.
   const slot& job = core_.jobs[id_slot(id)];
   push_ready(core_, context, *core_.queues.at(known->queue.index), job.band, {&place, 1});

@@ -155,7 +155,9 @@ bool drain::steal_place(std::uint64_t place) noexcept {
       context_.counts.add(tally::stolen);
       return true;
     case start::needs_thread:
-      return pool_.hand_over(place, job.band);
+      if (pool_.hand_over(place, job.band)) return true;
+      // No thread to be had: better this one than nobody, as in a batch of its own.
+      return run_job(core_, context_, band_entry{place}, true) == start::ran;
     case start::closed:
       put_back(core_, *core_.queues.at(job.queue), job.band, {&place, 1});
       return true;

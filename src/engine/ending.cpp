@@ -1,6 +1,5 @@
 #include "engine/ending.hpp"
 
-#include "engine/handler_call.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -53,8 +52,8 @@ waiting_for waits_for(const core& c, const slot& job, job_state state) noexcept 
 
 void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
   slot& job = c.jobs[slot_index];
-  // relaxed: the word of a terminal job belongs to this thread.
-  job_word word{job.word.load(relaxed)};
+  // acquire: a handler that overran may have left a moment ago, and its thread wrote before that.
+  job_word word{job.word.load(acquire)};
   if (!leave_terminal(job.word, word)) return;
   const std::uint32_t payload = job.payload;
   if (payload_arena::is_reference(payload)) c.payloads.release(payload);
@@ -107,10 +106,9 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
   if (word.has(job_flag::waiter)) {
     c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
   }
-  if (c.settings.given.hooks.on_end != nullptr) {
-    call_hook(c, c.settings.given.hooks.on_end,
-              {make_id(slot_index, job.generation), queue_ref{job.queue, c.tag}, kind_ref{job.kind},
-               job.attempt, word.state(), cause});
+  if (const job_hooks& hooks = c.settings.given.hooks; hooks.on_end != nullptr) {
+    hooks.on_end(hooks.user, {make_id(slot_index, job.generation), queue_ref{job.queue, c.tag},
+                              kind_ref{job.kind}, job.attempt, word.state(), cause});
   }
   if (word.state() == job_state::dead) {
     const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index, c.clock.boot_ns());

@@ -10,8 +10,8 @@ namespace pawl {
 
 namespace {
 
-outcome call(const registry::entry& kind, context& job, std::span<const std::byte> payload) {
-  if (!kind.options.parallel) return kind.call(kind.user, job, payload);
+outcome call(const running_kind& kind, context& job, std::span<const std::byte> payload) {
+  if (!kind.parallel) return kind.call(kind.user, job, payload);
   outcome result = outcome::done();
   isolated([&] { result = kind.call(kind.user, job, payload); });
   return result;
@@ -49,7 +49,7 @@ context handler_call::make_context(core& c, thread_context& thread, slot& job, j
   return x;
 }
 
-outcome handler_call::run(core& c, thread_context& thread, const registry::entry& kind, slot& job,
+outcome handler_call::run(core& c, thread_context& thread, const running_kind& kind, slot& job,
                           job_id id, bool& fits) noexcept {
   const std::span<const std::byte> payload = payload_of(c, job);
   context x = make_context(c, thread, job, id);

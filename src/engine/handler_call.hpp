@@ -14,7 +14,7 @@ class handler_call {
   // Calls the handler of a job that the caller has set running. What it threw has become
   // fail(error_thrown) and the text of the attempt.
   // `fits` false: the payload is not one of the kind's; the handler was not called.
-  static outcome run(core& c, thread_context& thread, const registry::entry& kind, slot& job,
+  static outcome run(core& c, thread_context& thread, const running_kind& kind, slot& job,
                      job_id id, bool& fits) noexcept;
 
   // Asks the attempt of `id` that `thread` is making, if it still is and began at `started_ns` (0: any),
@@ -28,11 +28,5 @@ class handler_call {
 
 // The payload of a job, as long as its slot lives.
 std::span<const std::byte> payload_of(const core& c, const slot& job) noexcept;
-
-// Calls a hook of the host, if there is one.
-inline void call_hook(const core& c, void (*hook)(void*, const job_change&),
-                      const job_change& change) noexcept {
-  if (hook != nullptr) hook(c.settings.given.hooks.user, change);
-}
 
 }  // namespace pawl

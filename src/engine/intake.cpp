@@ -40,17 +40,6 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   return reject::none;
 }
 
-bool is_in_range(const job_options& how) noexcept {
-  constexpr duration longest = std::chrono::hours(24 * 36525);  // a century
-  if (how.after.count() == 0 && how.expires.count() == 0 && how.run_timeout.count() == 0 &&
-      how.backoff == nullptr) [[likely]] {
-    return true;
-  }
-  const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
-  return fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         (how.backoff == nullptr || check_backoff(*how.backoff));
-}
-
 // For a share without credits.
 reject take_credits(core& c, queue_share& share, ready_queue& queue,
                     std::uint32_t wanted) noexcept {
@@ -114,17 +103,28 @@ bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexc
   return true;
 }
 
-// Does the job want more than its kind says?
-bool has_extra(const job_options& how) noexcept {
-  return how.run_timeout.count() != 0 || how.backoff != nullptr;
+// Is there nothing to it but a priority?
+bool is_plain(const job_options& how) noexcept {
+  return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
+          how.run_timeout.count()) == 0 &&
+         how.backoff == nullptr;
+}
+
+bool is_in_range(const job_options& how) noexcept {
+  constexpr duration longest = std::chrono::hours(24 * 36525);  // a century
+  const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
+  const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
+  return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
+         (how.backoff == nullptr || check_backoff(*how.backoff));
 }
 
 bool is_later(const job_options& how) noexcept {
   return how.after.count() > 0 || how.at != std::chrono::system_clock::time_point{};
 }
 
-// False: no memory.
+// What the job wants beyond what its kind says. False: no memory.
 bool store_extra(core& c, slot& job, const job_options& how) noexcept {
+  if (how.run_timeout.count() == 0 && how.backoff == nullptr) return true;
   job_extra x;
   x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
   if (how.backoff != nullptr) {
@@ -136,41 +136,30 @@ bool store_extra(core& c, slot& job, const job_options& how) noexcept {
   return reference != 0;
 }
 
-// When it is due: by the wall clock if that comes later than `after`.
-void set_due(const core& c, slot& job, const job_options& how, std::uint64_t now_ns) noexcept {
-  job.due_ns = now_ns + detail::nanoseconds(how.after);
+// When it is due, in boot time; the slot has it in the job's own clock. The clock is read again: the
+// stamp of a submit may be some microseconds old, and nothing may be early.
+std::uint64_t set_due(const core& c, slot& job, const job_options& how) noexcept {
+  const std::uint64_t now = c.clock.boot_ns();
+  if (how.after.count() > 0) {
+    job.due_ns = now + detail::nanoseconds(how.after);
+    return job.due_ns;
+  }
   const std::int64_t at = std::chrono::duration_cast<duration>(how.at.time_since_epoch()).count();
-  if (at <= 0) return;
-  const auto wall_due = static_cast<std::uint64_t>(at);
-  if (boot_ns_of(c, wall_due, now_ns) <= job.due_ns) return;
-  job.due_ns = wall_due;
+  job.due_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0));
   job.by_wall_clock = true;
+  return boot_ns_of(c, job.due_ns, now);
 }
 
-// A job on its way in.
-struct newcomer {
-  job_id id;
-  band_entry place;   // of a ready job
-  timer_entry entry;  // of a scheduled one
-  std::uint64_t expiry_ns = UINT64_MAX;
-  bool is_scheduled = false;
-};
-
-// Fills a free slot and makes it a job, ready or scheduled. False: no memory.
-bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              const job_options& how, unsigned band, newcomer& made) noexcept {
-  slot& job = a.c.jobs[slot_index];
+// The fields of a job in a free slot, apart from its options. False: no memory for the payload.
+bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload,
+               const job_options& how, unsigned band) noexcept {
   if (!store_payload(a.c, job, payload)) return false;
-  job.extra = 0;
-  if (has_extra(how) && !store_extra(a.c, job, how)) {
-    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
-    return false;
-  }
-  const std::uint64_t generation = job.generation + 1;
-  job.generation = generation;
+  job.generation = job.generation + 1;
   job.due_ns = a.now_ns;
   job.submitted_ns = a.now_ns;
   job.ticket_lsn = 0;
+  job.extra = 0;
+  job.expires = 0;
   job.kind = a.kind;
   job.queue = static_cast<std::uint16_t>(a.queue.index());
   job.band = static_cast<std::uint8_t>(band);
@@ -179,32 +168,61 @@ bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std:
   job.cause = 0;
   job.pushbacks = 0;
   job.by_wall_clock = false;
-  job.expires = encode_expiry(how.expires);
-  made.id = make_id(slot_index, generation);
-  made.expiry_ns = expiry_ns(a.now_ns, job.expires);
-  made.is_scheduled = is_later(how);
-  if (!made.is_scheduled) {
-    made.place = band_entry::make(slot_index, transition_to_ready(job.word));
-    return true;
-  }
-  set_due(a.c, job, how, a.now_ns);
-  made.entry.slot = slot_index;
-  made.entry.due_ns =
-      job.by_wall_clock ? boot_ns_of(a.c, job.due_ns, a.now_ns) : std::uint64_t{job.due_ns};
-  if (job.by_wall_clock) a.c.due_later.note_wall_clock();
-  // Counted before anyone can count its end: as soon as it is scheduled it can be cancelled.
-  a.context.counts.add(tally::accepted);
-  made.entry.version = static_cast<std::uint32_t>(transition_to_scheduled(job.word).version());
   return true;
 }
 
-// What a job needs beside its place: its entries in the wheel.
-void add_entries(const admission& a, const newcomer& made) noexcept {
-  if (made.is_scheduled) a.c.due_later.add(a.c, a.context, made.entry);
-  if (made.expiry_ns == UINT64_MAX) return;
+// A job that is accepted. With a place it is ready, and the place is yet to be pushed.
+struct newcomer {
+  job_id id;
+  band_entry place;
+  bool is_ready = true;
+  std::uint64_t expiry_ns = UINT64_MAX;
+};
+
+// Gives a filled slot the job's options; one that is due later goes into the wheel. False: no memory.
+bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
+                  newcomer& made) noexcept {
+  slot& job = a.c.jobs[slot_index];
+  if (!store_extra(a.c, job, how)) {
+    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
+    return false;
+  }
+  job.expires = encode_expiry(how.expires);
+  made.expiry_ns = expiry_ns(a.now_ns, job.expires);
+  made.is_ready = !is_later(how);
+  if (made.is_ready) {
+    made.place = band_entry::make(slot_index, transition_to_ready(job.word));
+  } else {
+    const std::uint64_t due = set_due(a.c, job, how);
+    if (job.by_wall_clock) a.c.due_later.note_wall_clock();
+    // Counted before anyone can count its end: as soon as it is scheduled it can be cancelled.
+    a.context.counts.add(tally::accepted);
+    const job_word word = transition_to_scheduled(job.word);
+    a.c.due_later.add(a.c, a.context,
+                      {due, slot_index, static_cast<std::uint32_t>(word.version())});
+  }
+  return true;
+}
+
+// After the job was counted and has its place, so that its end comes after both.
+void watch_expiry(const admission& a, const newcomer& made) noexcept {
+  if (made.expiry_ns == UINT64_MAX) [[likely]]
+    return;
   a.c.due_later.add(a.c, a.context,
                     {made.expiry_ns, id_slot(made.id) | expiry_mark,
                      static_cast<std::uint32_t>(id_generation(made.id))});
+}
+
+// Fills a free slot and makes it a job. False: no memory.
+bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
+              const job_options& how, unsigned band, newcomer& made) noexcept {
+  slot& job = a.c.jobs[slot_index];
+  if (!fill_slot(a, job, payload, how, band)) return false;
+  made.id = make_id(slot_index, job.generation);
+  if (!is_plain(how)) [[unlikely]]
+    return make_special(a, slot_index, how, made);
+  made.place = band_entry::make(slot_index, transition_to_ready(job.word));
+  return true;
 }
 
 // Jobs that are ready but whose places found no memory: nobody can have started them. As if they
@@ -265,12 +283,13 @@ struct bulk {
   // `left` specs, this one included, are still to come.
   reject add(const job_spec& spec, std::size_t left, job_id& id) noexcept {
     if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
-    if (!is_in_range(spec.options)) return reject::bad_option;
+    const bool plain = is_plain(spec.options);
+    if (!plain && !is_in_range(spec.options)) return reject::bad_option;
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
     // What is due later is accepted at once, and the answer is a prefix.
-    if (is_later(spec.options) && !flush()) return reject::memory;
+    if (!plain && is_later(spec.options) && !flush()) return reject::memory;
     if (a.share.credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
       const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
@@ -285,14 +304,18 @@ struct bulk {
     }
     id = made.id;
     --a.share.credits;
-    add_entries(a, made);
-    if (made.is_scheduled) {
+    if (!made.is_ready) {
       ++answer.accepted;
       answer.ticket.id = id;
+      watch_expiry(a, made);
       return reject::none;
     }
     places[held++] = made.place.bits;
     last_held = id;
+    if (made.expiry_ns != UINT64_MAX) {
+      if (!flush()) return reject::memory;
+      watch_expiry(a, made);
+    }
     return reject::none;
   }
 };
@@ -308,7 +331,7 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   };
   if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
-  if (!is_in_range(how)) return refuse(reject::bad_option);
+  if (!is_plain(how) && !is_in_range(how)) return refuse(reject::bad_option);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
   admission a{c,
@@ -316,7 +339,7 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               *c.queues.at(queue.index),
               *share,
               kind.index,
-              c.kinds[kind.index].options.max_attempts,
+              c.running_kinds[kind.index].attempts_max,
               c.clock.recent_boot_ns(context.clock_reading)};
   const unsigned band = band_of(how.priority);
   if (share->credits == 0) {
@@ -332,11 +355,11 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   }
   --share->credits;
   answer.ticket.id = made.id;
-  add_entries(a, made);
-  if (!made.is_scheduled && !enqueue(a, band, {&made.place.bits, 1})) {
+  if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
     answer.ticket = {};
     return refuse(reject::memory);
   }
+  watch_expiry(a, made);
   return answer;
 }
 
@@ -351,7 +374,7 @@ submit_answers take_in(core& c, thread_context& context, queue_ref queue, kind_r
     return answer;
   }
   bulk b{{c, context, *c.queues.at(queue.index), *share, kind.index,
-          c.kinds[kind.index].options.max_attempts, c.clock.boot_ns()},
+          c.running_kinds[kind.index].attempts_max, c.clock.boot_ns()},
          answer};
   for (std::size_t i = 0; i < specs.size() && answer.reason == reject::none; ++i) {
     job_id id;

@@ -48,7 +48,7 @@ void note_cancelled_place(core& c, thread_context& context, ready_queue& queue,
   // relaxed: when exactly a sweep begins does not matter.
   const std::uint64_t cancels = s.cancels.fetch_add(1, relaxed) + 1;
   if (cancels < std::max(cancels_min, queue.room().in_use())) return;
-  const std::unique_lock lock(s.sweeping, std::try_to_lock);
+  const std::unique_lock lock(queue.sweeping(), std::try_to_lock);
   if (!lock) return;
   s.cancels.store(0, relaxed);
   // Closed meanwhile: a drain that popped behind the sweep's back would let younger jobs pass.

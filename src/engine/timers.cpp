@@ -23,8 +23,17 @@ constexpr std::uint64_t stale_min = 4096;  // below that a turn is not worth its
 constexpr std::uint64_t memory_wait_ns = 1'000'000;
 constexpr std::int64_t wall_step_ns = 1'000'000;  // less is the slewing of a time daemon
 
+std::uint32_t slot_of(const timer_entry& e) noexcept {
+  return e.slot & ~(expiry_mark | retry_mark);
+}
+
 slot& job_of(const core& c, const timer_entry& e) noexcept {
-  return c.jobs[e.slot & ~expiry_mark];
+  return c.jobs[slot_of(e)];
+}
+
+// Are there so many stale entries that a turn is worth its while?
+bool are_many(std::uint64_t stale, std::uint64_t entries) noexcept {
+  return stale > std::max(stale_min, entries / 2);
 }
 
 bool is_expiry(const timer_entry& e) noexcept {
@@ -101,8 +110,12 @@ class firing {
       } else if (now_ns_ < due) {
         return put_off(e, due);
       }
+      if ((e.slot & retry_mark) != 0) {
+        const std::uint64_t allowed = core_.queues.at(queue)->spend_retry(now_ns_);
+        if (allowed > now_ns_) return put_off({0, slot_of(e), e.version}, allowed);
+      }
       if (!transition_to_due(job.word, word)) continue;
-      hold(band_entry::make(e.slot, word), queue, band);
+      hold(band_entry::make(slot_of(e), word), queue, band);
       return;
     }
   }
@@ -114,7 +127,7 @@ class firing {
 
   void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band,
               bool had_place) noexcept {
-    end_job(core_, context_, e.slot & ~expiry_mark, word, dead_cause::none);
+    end_job(core_, context_, slot_of(e), word, dead_cause::none);
     settle_room(core_, context_);
     if (had_place) {
       note_cancelled_place(core_, context_, *core_.queues.at(queue), band);
@@ -147,32 +160,23 @@ void timers::add(const core& c, thread_context& context, const timer_entry& entr
     c.clock.sleep_for(memory_wait_ns);
     token = context.timer_producer(inbox_);
   }
-  waiting_.exchange(true, seq_cst);  // I1
-  wake_for(entry.due_ns);
+  sleep_.tell(entry.due_ns);
 }
 
-void timers::wake_for(std::uint64_t due_ns) noexcept {
-  std::uint64_t armed = armed_.load(seq_cst);  // I1
-  // One of several is enough.
-  if (due_ns < armed && armed_.compare_exchange_strong(armed, 0, seq_cst) && wakes_ != nullptr) {
-    wakes_->wake();
-  }
+void timers::note_stale() noexcept {
+  const std::uint64_t stale = stale_.fetch_add(1, relaxed) + 1;  // relaxed: a hint when to compact
+  if (are_many(stale, count_.load(relaxed)) && !sleep_.has_news()) sleep_.tell(0);
 }
 
 std::uint64_t timers::prepare_to_sleep(const watchdog& watch) noexcept {
-  const auto next = [&] { return std::min(next_.load(seq_cst), watch.next_ns()); };
-  const std::uint64_t until = next();
-  armed_.store(until, seq_cst);
-  if (!waiting_.load(seq_cst) && next() >= until) return until;  // I1
-  armed_.store(0, seq_cst);
-  return 0;
+  return sleep_.prepare_to_sleep([&watch] { return watch.next_ns(); });
 }
 
 bool timers::step(core& c, thread_context& context) noexcept {
-  if (held_.exchange(true, acquire)) return false;  // [held]
+  if (!sleep_.try_hold()) return false;
   const std::uint64_t now = c.clock.boot_ns();
-  const bool had_news = waiting_.load(relaxed);
-  const bool was_due = next_.load(relaxed) <= now;
+  const bool had_news = sleep_.has_news();
+  const bool was_due = sleep_.is_due(now);
   if (had_news) drain_inbox(c, context);
   if (wall_clock_used_.load(relaxed)) look_at_wall_clock(c, now);
   firing f(c, *this, context, now);
@@ -180,15 +184,12 @@ bool timers::step(core& c, thread_context& context) noexcept {
   f.flush();
   turn(c, context, now);
   count_.store(wheel_.entries(), relaxed);
-  const std::uint64_t next = is_turning_ ? 0 : wheel_.next_expiry_ns();
-  next_.store(next, seq_cst);   // I1
-  held_.store(false, release);  // [held]
-  wake_for(next);
+  sleep_.let_go(is_turning_ ? 0 : wheel_.next_expiry_ns());
   return had_news || was_due;
 }
 
 void timers::drain_inbox(const core& c, thread_context& context) noexcept {
-  waiting_.exchange(false, seq_cst);  // before the look: a push after it sets it again
+  sleep_.take_news();  // before the look: a push after it is news again
   std::array<timer_entry, 256> entries;
   std::size_t left = inbox_entries_max;
   while (left > 0) {
@@ -197,7 +198,7 @@ void timers::drain_inbox(const core& c, thread_context& context) noexcept {
     for (std::size_t i = 0; i < count; ++i) insert(c, entries[i]);
     left -= std::min(left, count);
   }
-  waiting_.store(true, seq_cst);  // there may be more
+  sleep_.leave_news();  // there may be more
 }
 
 // The wheel has address space for more entries than there can be, so only memory may be missing; the
@@ -211,7 +212,7 @@ void timers::insert(const core& c, const timer_entry& entry) noexcept {
 void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept {
   if (!is_turning_) {
     const std::uint64_t stale = stale_.load(relaxed);
-    const bool many = stale > std::max<std::uint64_t>(stale_min, wheel_.entries() / 2);
+    const bool many = are_many(stale, wheel_.entries());
     if (!many && !is_reckoning_) return;
     stale_.fetch_sub(many ? stale : 0, relaxed);
     is_turning_ = true;
@@ -225,7 +226,7 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
       if (!is_reckoning_ || is_expiry(e) || !job.by_wall_clock) return false;
       const timer_entry moved{boot_ns_of(c, job.due_ns, now_ns), e.slot, e.version};
       if (token == nullptr || !inbox_.push(*token, moved)) return false;  // it looks when it fires
-      waiting_.store(true, seq_cst);
+      sleep_.leave_news();
       return true;
     });
     return static_cast<std::size_t>(end - entries.begin());

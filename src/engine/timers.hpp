@@ -8,19 +8,10 @@
 //             prepare_to_sleep, woken: the timer thread.
 // Progress    add is lock-free; step gives up when another thread holds the lock, and is bounded.
 //
-// State       field     written by            read by           order
-//             held_     who steps             who steps         acquire / release [held]
-//             wheel_    holder                holder            plain: ordered by [held]
-//             waiting_  adders set,           all               seq_cst, I1
-//                       holder clears
-//             next_     holder                all               seq_cst, I1
-//             armed_    timer thread, who     adders, holder    seq_cst, I1
-//                       wakes it
+// State       sleep_ (timer_sleep.hpp) is the lock and says who must be woken; the rest is the holder's,
+//             but for the three numbers at the end.
 //
-// Invariants  I1  The timer thread does not oversleep. It stores what it will sleep until in armed_ and
-//                 then looks at waiting_ and next_. Who adds pushes, sets waiting_, then looks at armed_;
-//                 who steps publishes next_, then looks at armed_. All are seq_cst, so of each pair one
-//                 sees the other.
+// Invariants  I1  The timer thread does not oversleep: timer_sleep.hpp.
 //             I2  Nothing fires early: an entry counts only if the job is the one it was made for, and
 //                 the job's own due time has passed. A stale entry is dropped.
 //
@@ -29,14 +20,15 @@
 
 #include <cstdint>
 
+#include "base/alarm.hpp"
 #include "base/atomic.hpp"
 #include "base/fifo.hpp"
+#include "engine/timer_sleep.hpp"
 #include "time/wheel.hpp"
 
 namespace pawl {
 
 struct core;
-class alarm;
 class thread_context;
 class watchdog;
 
@@ -44,6 +36,8 @@ using timer_inbox = fifo<timer_entry>;
 
 // An entry for the expiry of a job rather than for its due time: its version is the generation's.
 inline constexpr std::uint32_t expiry_mark = 1u << 31;
+// An entry of a retry, which takes from its queue's retry budget when it fires.
+inline constexpr std::uint32_t retry_mark = 1u << 30;
 
 // When the wall clock will say `wall_ns`, if nobody sets it.
 std::uint64_t boot_ns_of(const core& c, std::uint64_t wall_ns, std::uint64_t now_ns) noexcept;
@@ -52,19 +46,19 @@ class timers {
  public:
   // `entries_max`: address space for so many. `wakes`: of the timer thread; null: there is none.
   timers(std::uint64_t now_ns, std::size_t entries_max, alarm* wakes) noexcept
-      : wheel_(now_ns, entries_max), wakes_(wakes) {}
+      : wheel_(now_ns, entries_max), sleep_(wakes) {}
   [[nodiscard]] bool is_ready() const noexcept { return wheel_.is_ready(); }
 
   // The job is scheduled, or has an expiry. Waits only when there is no memory at all.
   void add(const core& c, thread_context& context, const timer_entry& entry) noexcept;
   // A job whose entry is in the wheel ended before it was due.
-  void note_stale() noexcept { stale_.fetch_add(1, relaxed); }  // relaxed: a hint when to compact
+  void note_stale() noexcept;
   // A job that is due by the wall clock was added.
   void note_wall_clock() noexcept { wall_clock_used_.store(true, relaxed); }  // before its entry
 
   // Is there something to do at `now_ns`? Two loads.
   [[nodiscard]] bool is_due(std::uint64_t now_ns) const noexcept {
-    return waiting_.load(relaxed) || next_.load(relaxed) <= now_ns;  // relaxed: a hint
+    return sleep_.has_news() || sleep_.is_due(now_ns);  // a hint
   }
   // A bounded amount of work. True: something was done. False: nothing was due, or another thread is
   // at it.
@@ -73,15 +67,13 @@ class timers {
   // The timer thread: until when it may sleep, the watchdog's next look included; 0: it must step
   // first. Ends with woken().
   std::uint64_t prepare_to_sleep(const watchdog& watch) noexcept;
-  void woken() noexcept { armed_.store(0, seq_cst); }
+  void woken() noexcept { sleep_.woken(); }
   // Wakes the timer thread if it would sleep beyond `due_ns`.
-  void wake_for(std::uint64_t due_ns) noexcept;
+  void wake_for(std::uint64_t due_ns) noexcept { sleep_.wake_for(due_ns); }
 
   [[nodiscard]] std::uint64_t entry_count() const noexcept { return count_.load(relaxed); }
   // Boot time of the next thing to do, as the last step left it; 0: now.
-  [[nodiscard]] std::uint64_t next_ns() const noexcept {
-    return waiting_.load(seq_cst) ? 0 : next_.load(seq_cst);
-  }
+  [[nodiscard]] std::uint64_t next_ns() const noexcept { return sleep_.next_ns(); }
 
  private:
   friend class firing;  // timers.cpp
@@ -92,17 +84,13 @@ class timers {
 
   wheel wheel_;
   timer_inbox inbox_;
-  alarm* const wakes_;
   // The holder's, like the wheel.
   std::int64_t wall_offset_ns_ = 0;  // wall clock - boot clock, as it was
   bool is_turning_ = false;          // a turn over all entries is under way
   bool is_reckoning_ = false;        // in it, entries by the wall clock get a new time
   bool reckon_again_ = false;        // and after it once more
-  alignas(cache_line_bytes) atomic<bool> held_{false};
-  alignas(cache_line_bytes) atomic<std::uint64_t> next_{UINT64_MAX};
-  atomic<std::uint64_t> armed_{0};
-  atomic<std::uint64_t> count_{0};
-  alignas(cache_line_bytes) atomic<bool> waiting_{false};
+  timer_sleep<alarm> sleep_;
+  alignas(cache_line_bytes) atomic<std::uint64_t> count_{0};
   atomic<bool> wall_clock_used_{false};
   atomic<std::uint64_t> stale_{0};
 };

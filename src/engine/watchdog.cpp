@@ -7,23 +7,17 @@
 #include "engine/core.hpp"
 #include "engine/ending.hpp"
 #include "engine/handler_call.hpp"
+#include "engine/settling.hpp"
 #include "job/id.hpp"
 
 namespace pawl {
 
 namespace {
 
-// What a line said at one moment.
-struct picture {
-  job_id job;
-  std::uint64_t started_ns = 0;
-  std::uint64_t deadline_ns = UINT64_MAX;
-};
-
 // The times belong to the job if it is still the same after they were read.
-picture look(const board_line& line) noexcept {
+watchdog::picture look(const board_line& line) noexcept {
   for (;;) {
-    const picture p{line.running(), line.started_ns(), line.deadline_ns()};
+    const watchdog::picture p{line.running(), line.started_ns(), line.deadline_ns()};
     if (line.running() == p.job && line.started_ns() == p.started_ns) return p;
   }
 }
@@ -41,7 +35,7 @@ void watchdog::lower(std::uint64_t next_ns) noexcept {
 }
 
 void watchdog::expect(core& c, board_line& line, std::uint64_t deadline_ns) noexcept {
-  line.watch(deadline_ns);
+  line.lower_watch(deadline_ns);
   lower(deadline_ns);
   c.due_later.wake_for(deadline_ns);
 }
@@ -63,21 +57,22 @@ void watchdog::step(core& c, thread_context& context,
       continue;
     }
     bool overran = false;
-    const std::uint64_t next = look_at(c, context, *t, now, overran);
+    const picture seen = look(t->line);
+    const std::uint64_t next = look_at(c, context, *t, seen, now, overran);
     // A start that comes while this is stored tells us, or is seen by the second look.
     t->line.watch(next);
     if (c.asymmetric) membarrier_all_threads();
     const picture p = look(t->line);
-    lower(p.job && p.deadline_ns > now ? std::min(next, p.deadline_ns) : next);
-    if (p.job && p.deadline_ns > now && p.deadline_ns < next) t->line.watch(p.deadline_ns);
+    const bool is_another = p.job && (p.job != seen.job || p.started_ns != seen.started_ns);
+    if (is_another) t->line.lower_watch(p.deadline_ns);
+    lower(is_another ? std::min(next, p.deadline_ns) : next);
     if (overran) on_overrun(*t);
   }
 }
 
 // When to look again; UINT64_MAX: when the next job starts there.
 std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context& watched,
-                                std::uint64_t now_ns, bool& overran) noexcept {
-  const picture p = look(watched.line);
+                                const picture& p, std::uint64_t now_ns, bool& overran) noexcept {
   if (!p.job) return UINT64_MAX;
   if (now_ns < p.deadline_ns) return p.deadline_ns;
   slot& job = c.jobs[id_slot(p.job)];
@@ -94,14 +89,19 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
       sum(p.deadline_ns, static_cast<std::uint64_t>(c.settings.given.grace.count()));
   if (now_ns < grace_end) return grace_end;
   if (word.has(job_flag::overrun)) return UINT64_MAX;
-  if (!mark_attempt(job.word, word, job_flag::overrun)) return UINT64_MAX;
+  // Counted first: the handler may return at once. relaxed: a number for health and for replacements.
+  c.overruns.fetch_add(1, relaxed);
+  if (!mark_attempt(job.word, word, job_flag::overrun)) {
+    c.overruns.fetch_sub(1, relaxed);
+    return UINT64_MAX;
+  }
   overran = true;
-  c.overruns.fetch_add(1, relaxed);  // relaxed: a number for health and for replacements
   context.counts.add(tally::overrun);
   c.say.say(log_level::error, "handler.overrun",
             "a handler is still inside after run_timeout and grace", p.job);
   if (c.settings.given.on_overrun == on_overrun::dead &&
       transition_to_overrun_dead(job.word, word)) {
+    note_error(c, job, job.attempt, error_timeout, {});
     end_job(c, context, id_slot(p.job), word, dead_cause::timeout);
     settle_room(c, context);
   }

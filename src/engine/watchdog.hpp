@@ -31,10 +31,17 @@ class watchdog {
   void step(core& c, thread_context& context,
             const std::function<void(thread_context&)>& on_overrun) noexcept;
 
+  // What a line said at one moment.
+  struct picture {
+    job_id job;
+    std::uint64_t started_ns = 0;
+    std::uint64_t deadline_ns = UINT64_MAX;
+  };
+
   [[nodiscard]] std::uint64_t next_ns() const noexcept { return next_.load(seq_cst); }
 
  private:
-  std::uint64_t look_at(core& c, thread_context& context, thread_context& watched,
+  std::uint64_t look_at(core& c, thread_context& context, thread_context& watched, const picture& p,
                         std::uint64_t now_ns, bool& overran) noexcept;
   void lower(std::uint64_t next_ns) noexcept;
 

@@ -38,6 +38,7 @@ enum class job_flag : std::uint16_t {
   timed_out = 1u << 3,  // the running attempt took longer than its run_timeout
   overrun = 1u << 4,    // and than the grace: its result does not count
   orphan = 1u << 5,     // terminal, but attached: whoever leaves the handler frees the slot
+  settling = 1u << 6,   // the handler has returned; its thread writes what follows from that
 };
 
 inline constexpr unsigned version_bits = 48;
@@ -61,7 +62,11 @@ struct job_word {
   }
   // Without the flags that concern one attempt.
   [[nodiscard]] constexpr job_word after_attempt() const noexcept {
-    return without(job_flag::attached).without(job_flag::timed_out).without(job_flag::overrun);
+    constexpr auto of_attempt = static_cast<std::uint64_t>(job_flag::attached) |
+                                static_cast<std::uint64_t>(job_flag::timed_out) |
+                                static_cast<std::uint64_t>(job_flag::overrun) |
+                                static_cast<std::uint64_t>(job_flag::settling);
+    return job_word{bits & ~of_attempt};
   }
   // The word after `event`: next state, version + 1, the same flags. The edge must exist (I1, I2).
   [[nodiscard]] constexpr job_word after(job_event event) const noexcept {
@@ -101,7 +106,7 @@ inline job_word transition_to_scheduled(word_cell& cell) noexcept {
   return now;
 }
 
-// True: the caller, and only the caller, runs the job now; `word` is what transition_to_terminal()
+// True: the caller, and only the caller, runs the job now; `word` is what transition_to_completed()
 // takes. False: the place was stale (the job was cancelled, or another drain took it); drop it.
 // `wanted_version` is compared modulo `version_mask`, as far as a place in a band can name it.
 inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
@@ -119,16 +124,13 @@ inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
   }
 }
 
-// Ends an attempt. `word` comes from transition_to_running() and is updated. `outcome(word)` says what
-// the handler's return means, given the flags that others have set meanwhile; it may be asked again
-// when one more was set. True: done. If the state is terminal now, the caller owns the word; if it has
-// job_flag::waiter, somebody must be told before the slot is freed. False: the job was taken from the
-// handler (transition_to_overrun_dead); the caller detaches.
-template <class Outcome>
-inline bool transition_from_running(word_cell& cell, job_word& word, Outcome outcome) noexcept {
+// Ends an attempt whose handler said done. `word` comes from transition_to_running() and is updated.
+// True: the caller owns the word; if it has job_flag::waiter, somebody must be told before the slot is
+// freed. False: the attempt overran; ask begin_settling().
+inline bool transition_to_completed(word_cell& cell, job_word& word) noexcept {
   const std::uint64_t version = word.version();
-  while (word.version() == version) {
-    const job_word next = word.after(outcome(word)).after_attempt();
+  while (word.version() == version && !word.has(job_flag::overrun)) {
+    const job_word next = word.moved<job_state::running, job_event::done>().after_attempt();
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
       return true;
@@ -137,10 +139,12 @@ inline bool transition_from_running(word_cell& cell, job_word& word, Outcome out
   return false;
 }
 
-// Sets a flag of the running attempt that `word` was read of. False: that attempt is over.
+// Sets a flag of the running attempt that `word` was read of. False: that attempt is over, or its
+// handler has returned.
 inline bool mark_attempt(word_cell& cell, job_word& word, job_flag flag) noexcept {
   const std::uint64_t version = word.version();
-  while (word.version() == version && word.state() == job_state::running) {
+  while (word.version() == version && word.state() == job_state::running &&
+         !word.has(job_flag::settling)) {
     const job_word next = word.with(flag);
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
@@ -150,11 +154,33 @@ inline bool mark_attempt(word_cell& cell, job_word& word, job_flag flag) noexcep
   return false;
 }
 
-// Takes the job from a handler that overran: it is dead, and stays attached. The same contract; true:
-// the caller owns the word, as after transition_from_running().
+// The handler has returned with anything but done. True: until transition_from_running() nobody takes
+// the job from this thread, which may write its fields. False: it was taken
+// (transition_to_overrun_dead); detach.
+inline bool begin_settling(word_cell& cell, job_word& word) noexcept {
+  return mark_attempt(cell, word, job_flag::settling);
+}
+
+// Ends an attempt that settles. `outcome(word)` says what it comes to; it is asked again when a flag
+// was set meanwhile: a cancel. If the state is terminal now, the contract is that of
+// transition_to_completed().
+template <class Outcome>
+inline void transition_from_running(word_cell& cell, job_word& word, Outcome outcome) noexcept {
+  for (;;) {
+    const job_word next = word.after(outcome(word)).after_attempt();
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return;
+    }
+  }
+}
+
+// Takes the job from a handler that overran: it is dead, and stays attached. True: the caller owns the
+// word, as after transition_to_completed(). False: the handler has returned meanwhile.
 inline bool transition_to_overrun_dead(word_cell& cell, job_word& word) noexcept {
   const std::uint64_t version = word.version();
-  while (word.version() == version && word.state() == job_state::running) {
+  while (word.version() == version && word.state() == job_state::running &&
+         !word.has(job_flag::settling)) {
     const job_word next = word.after(job_event::die);
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
@@ -238,18 +264,16 @@ inline request transition_to_expired(word_cell& cell, job_word& word) noexcept {
   return request::ended;
 }
 
-// Makes a dead job ready again. The caller holds the lock of the dead letters, so it owns the word.
-// False: its handler is still inside.
-inline bool transition_to_requeued(word_cell& cell, job_word& word) noexcept {
-  while (!word.has(job_flag::attached)) {
+// Makes a dead job ready again. The caller owns the word, and no handler is inside any more.
+inline void transition_to_requeued(word_cell& cell, job_word& word) noexcept {
+  for (;;) {
     const job_word next = word.moved<job_state::dead, job_event::requeue>().after_attempt().without(
         job_flag::cancel_requested);
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
-      return true;
+      return;
     }
   }
-  return false;
 }
 
 // Ends a waiting job without success: shed. The same contract.

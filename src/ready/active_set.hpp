@@ -42,21 +42,17 @@ inline constexpr unsigned no_queue = ~0u;
 class active_set {
  public:
   void set(unsigned queue, unsigned band) noexcept {
-    level& l = levels_[band];
-    atomic<std::uint64_t>& word = l.words[queue / queues_per_word];
-    if (word.fetch_or(bit(queue), seq_cst) == 0) settle(l.summary, word, summary_bit(queue));
+    atomic<std::uint64_t>& word = levels_[band].words[queue / queues_per_word];
+    if (word.fetch_or(bit(queue), seq_cst) == 0) settle(summary_[band], word, summary_bit(queue));
   }
 
   void clear(unsigned queue, unsigned band) noexcept {
-    level& l = levels_[band];
-    atomic<std::uint64_t>& word = l.words[queue / queues_per_word];
+    atomic<std::uint64_t>& word = levels_[band].words[queue / queues_per_word];
     if ((word.fetch_and(~bit(queue), seq_cst) & ~bit(queue)) != 0) return;
-    settle(l.summary, word, summary_bit(queue));
+    settle(summary_[band], word, summary_bit(queue));
   }
 
-  [[nodiscard]] bool has(unsigned band) const noexcept {
-    return levels_[band].summary.load(seq_cst) != 0;
-  }
+  [[nodiscard]] bool has(unsigned band) const noexcept { return summary_[band].load(seq_cst) != 0; }
 
   // Is there anything to do in any band? The look of a drain that is about to sleep.
   [[nodiscard]] bool any() const noexcept {
@@ -79,7 +75,7 @@ class active_set {
   // no_queue: none was seen.
   [[nodiscard]] unsigned next(unsigned band, unsigned from) const noexcept {
     const level& l = levels_[band];
-    const std::uint64_t summary = l.summary.load(seq_cst);
+    const std::uint64_t summary = summary_[band].load(seq_cst);
     if (summary == 0) return no_queue;
     from %= queues_max;
     const unsigned first_word = from / queues_per_word;
@@ -100,7 +96,6 @@ class active_set {
   static constexpr unsigned words_max = 64;  // bits of the summary
 
   struct level {
-    alignas(cache_line_bytes) atomic<std::uint64_t> summary{0};
     alignas(
         cache_line_bytes) std::array<atomic<std::uint64_t>, queues_max / queues_per_word> words{};
   };
@@ -139,6 +134,9 @@ class active_set {
     return word * queues_per_word + static_cast<unsigned>(std::countr_zero(bits));
   }
 
+  // One line for all bands: they are written only when a word turns to or from zero, and looked at
+  // together with each pick.
+  alignas(cache_line_bytes) std::array<atomic<std::uint64_t>, priority_count> summary_{};
   std::array<level, priority_count> levels_;
 };
 

@@ -18,7 +18,8 @@
 //                                                    is over [over]
 //             job_    its thread   health, watchdog  release / acquire [run]: who sees the job sees
 //                                                    its times
-//             started_, deadline_                    relaxed: ordered by job_
+//             started_, deadline_  its thread  health, watchdog  release / acquire [time]: who sees a
+//                                                    later job's time sees that the job has changed
 //             watched_  watchdog; its thread lowers it  see I1
 //
 // Invariant   I1  A running job's deadline is not before watched_, or the watchdog has been told: the
@@ -56,8 +57,8 @@ class alignas(cache_line_bytes) board_line {
   // told (watch()).
   [[nodiscard]] bool end_start(job_id running, std::uint64_t started_ns, std::uint64_t deadline_ns,
                                bool asymmetric) noexcept {
-    started_.store(started_ns, relaxed);
-    deadline_.store(deadline_ns, relaxed);
+    started_.store(started_ns, release);    // [time]
+    deadline_.store(deadline_ns, release);  // [time]
     if (asymmetric) {
       job_.store(running.value, release);  // [run]
     } else {
@@ -71,14 +72,25 @@ class alignas(cache_line_bytes) board_line {
   [[nodiscard]] bool is_starting(unsigned queue) const noexcept {
     return state_.load(seq_cst) == queue + 1;  // [over]; after the close, where it is an exchange
   }
-  [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(acquire)}; }  // [run]
-  [[nodiscard]] std::uint64_t started_ns() const noexcept { return started_.load(relaxed); }
-  [[nodiscard]] std::uint64_t deadline_ns() const noexcept { return deadline_.load(relaxed); }
+  [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(seq_cst)}; }  // [run], I1
+  [[nodiscard]] std::uint64_t started_ns() const noexcept {
+    return started_.load(acquire);
+  }  // [time]
+  [[nodiscard]] std::uint64_t deadline_ns() const noexcept {
+    return deadline_.load(acquire);
+  }                                                          // [time]
   void clear_running() noexcept { job_.store(0, release); }  // [run]
 
   // When the watchdog will look at this line next.
   [[nodiscard]] std::uint64_t watched_ns() const noexcept { return watched_.load(seq_cst); }
+  // The watchdog, before it looks again.
   void watch(std::uint64_t next_look_ns) noexcept { watched_.store(next_look_ns, seq_cst); }
+  // For a deadline that comes before that.
+  void lower_watch(std::uint64_t deadline_ns) noexcept {
+    std::uint64_t now = watched_.load(seq_cst);
+    while (deadline_ns < now && !watched_.compare_exchange_weak(now, deadline_ns, seq_cst)) {
+    }
+  }
 
  private:
   static constexpr std::uint32_t idle = 0;

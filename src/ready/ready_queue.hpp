@@ -20,7 +20,6 @@ namespace pawl {
 // See engine/sweeping.hpp.
 struct sweep_state {
   atomic<std::uint64_t> cancels{0};  // since the last sweep
-  std::mutex sweeping;
 };
 
 class ready_queue {
@@ -68,6 +67,8 @@ class ready_queue {
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
 
   [[nodiscard]] sweep_state& sweep_of(unsigned b) noexcept { return sweeps_[b]; }
+  // Of the whole queue: the gate has one bit for it.
+  [[nodiscard]] std::mutex& sweeping() noexcept { return sweeping_; }
 
   [[nodiscard]] bool band_has_jobs(unsigned b) const noexcept {
     return !fronts_[b].looks_empty() || !bands_[b].looks_empty();
@@ -86,6 +87,7 @@ class ready_queue {
   std::array<band, priority_count> bands_;
   std::array<front_list, priority_count> fronts_;
   std::array<sweep_state, priority_count> sweeps_;
+  std::mutex sweeping_;
 };
 
 }  // namespace pawl

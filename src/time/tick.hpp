@@ -27,7 +27,7 @@ constexpr std::uint64_t tick_of_now(std::uint64_t now_ns) noexcept {
 
 // The first nanosecond of a tick: tick_of_now() of it is that tick.
 constexpr std::uint64_t ns_of_tick(std::uint64_t tick) noexcept {
-  return tick == last_tick ? UINT64_MAX : tick << tick_shift;
+  return tick >= last_tick ? UINT64_MAX : tick << tick_shift;
 }
 
 constexpr unsigned digit_of(std::uint64_t tick, unsigned level) noexcept {
@@ -36,7 +36,8 @@ constexpr unsigned digit_of(std::uint64_t tick, unsigned level) noexcept {
 
 // The highest digit in which the two differ; 0 when they are equal.
 constexpr unsigned level_of(std::uint64_t tick, std::uint64_t hand) noexcept {
-  return (static_cast<unsigned>(std::bit_width((tick ^ hand) | 1)) - 1) / digit_bits;
+  const auto highest_bit = 63u ^ static_cast<unsigned>(std::countl_zero((tick ^ hand) | 1));
+  return highest_bit * 43 >> 8;  // / digit_bits, for what is less than 64
 }
 
 // The first tick of a bucket: the hand's digits above `level`, then `digit`, then zeros.

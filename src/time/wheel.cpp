@@ -16,12 +16,21 @@ void prefetch_chunk(const timer_chunk& chunk) noexcept {
   for (std::size_t line = 0; line < sizeof chunk; line += 64) __builtin_prefetch(bytes + line);
 }
 
-// I3: one chunk more for each bucket, for unsorted_, and for the part that is out of its pile.
-constexpr std::size_t chunks_for(std::size_t entries) noexcept {
-  return entries / timer_chunk::capacity + 64 * tick_digits + 2;
+}  // namespace
+
+// I3: one chunk more for each bucket, for unsorted_ and sorted_, and those that are out of a pile.
+constexpr std::size_t wheel::chunks_for(std::size_t entries) noexcept {
+  return entries / timer_chunk::capacity + bucket_count + 2 + sorted_chunks_max;
 }
 
-}  // namespace
+template <class Visit>
+void wheel::visit(const pile& which, Visit&& each) const noexcept {
+  std::uint32_t count = which.count;
+  for (std::uint32_t at = which.first; at != timer_chunk::none; at = pool_[at].next) {
+    for (std::uint32_t i = count; i > 0; --i) each(pool_[at].entries[i - 1]);
+    count = timer_chunk::capacity;
+  }
+}
 
 wheel::wheel(std::uint64_t now_ns, std::size_t entries_max) noexcept
     : pool_(chunks_for(entries_max)), hand_(tick_of_now(now_ns)), entries_max_(entries_max) {}
@@ -51,19 +60,24 @@ void wheel::mark_empty(unsigned level, unsigned digit) noexcept {
 
 // ---- Step ----
 
-// Moves the hand until `into` is full, nothing more is due or sorts_left is used up.
+// Moves the hand until `into` is full, nothing more is due or moves_left is used up.
 std::size_t wheel::take_due(std::uint64_t now, std::span<timer_entry> into,
-                            std::size_t& sorts_left) noexcept {
+                            std::size_t& moves_left) noexcept {
   std::size_t count = 0;
   while (count < into.size()) {
     if (!unsorted_.is_empty()) {
-      if (sorts_left == 0) break;
+      if (moves_left == 0) break;
       const part taken = take_front(unsorted_);
-      sorts_left -= std::min<std::size_t>(sorts_left, taken.count);
+      moves_left -= std::min<std::size_t>(moves_left, taken.count);
       put_back(taken, taken.count);
       continue;
     }
-    const bucket next = levels_ != 0 ? first_bucket() : bucket{0, 0, UINT64_MAX};
+    const bucket next = first_bucket();
+    const std::uint64_t until = std::min(now, next.start);
+    if (sorted_tick() <= until) {
+      count += take_sorted(until, into.subspan(count));
+      continue;
+    }
     if (next.start > now) {
       hand_ = std::max(hand_, now);
       break;
@@ -78,19 +92,32 @@ std::size_t wheel::take_due(std::uint64_t now, std::span<timer_entry> into,
   return count;
 }
 
+// `into` has room.
 std::size_t wheel::take_from_tick(unsigned digit, std::span<timer_entry> into) noexcept {
   forget_turn_in(digit);
   pile& from = buckets_[digit];
   std::size_t count = 0;
-  while (count < into.size() && !from.is_empty()) {
-    const auto more =
-        static_cast<std::uint32_t>(std::min<std::size_t>(from.count, into.size() - count));
-    from.count -= more;
-    std::copy_n(&pool_[from.first].entries[from.count], more, &into[count]);
-    count += more;
-    if (from.count == 0) pool_.give(take_front(from).chunk);
-  }
-  if (from.is_empty()) mark_empty(0, digit);
+  do {
+    into[count++] = pool_[from.first].entries[--from.count];
+    if (from.count > 0) continue;
+    pool_.give(take_front(from).chunk);
+    if (from.is_empty()) {
+      mark_empty(0, digit);
+      break;
+    }
+  } while (count < into.size());
+  entries_ -= count;
+  return count;
+}
+
+// The first of sorted_ is due; `into` has room.
+std::size_t wheel::take_sorted(std::uint64_t until, std::span<timer_entry> into) noexcept {
+  std::size_t count = 0;
+  do {
+    into[count++] = pool_[sorted_.first].entries[--sorted_.count];
+    if (sorted_.count == 0) pool_.give(take_front(sorted_).chunk);
+  } while (count < into.size() && sorted_tick() <= until);
+  hand_ = tick_of_due(into[count - 1].due_ns);
   entries_ -= count;
   return count;
 }
@@ -101,6 +128,34 @@ void wheel::open(const bucket& which) noexcept {
   unsorted_ = buckets_[index];
   buckets_[index] = {};
   mark_empty(which.level, which.digit);
+  if (which.level == 1) sort(unsorted_);
+}
+
+// Brings the entries of a pile of level 1 to sorted_, by counting, if they are few.
+void wheel::sort(pile& from) noexcept {
+  unsigned chunks = 0;
+  for (std::uint32_t at = from.first; at != timer_chunk::none; at = pool_[at].next) {
+    if (++chunks > sorted_chunks_max) return;
+  }
+  const auto digit = [](const timer_entry& one) { return digit_of(tick_of_due(one.due_ns), 0); };
+  std::array<std::uint8_t, 64> ends{};  // of the entries with a digit, from the bottom
+  visit(from, [&](const timer_entry& one) { ++ends[digit(one)]; });
+  std::uint8_t below = 0;
+  for (auto end = ends.rbegin(); end != ends.rend(); ++end) {
+    below = static_cast<std::uint8_t>(below + *end);
+    *end = below;
+  }
+  std::array<timer_chunk*, sorted_chunks_max> to;
+  for (unsigned i = 0; i < chunks; ++i) {
+    stack_chunk(sorted_);
+    to[i] = &pool_[sorted_.first];
+  }
+  sorted_.count = from.count;
+  visit(from, [&](const timer_entry& one) {
+    const unsigned position = --ends[digit(one)];
+    to[position / timer_chunk::capacity]->entries[position % timer_chunk::capacity] = one;
+  });
+  while (!from.is_empty()) pool_.give(take_front(from).chunk);
 }
 
 wheel::part wheel::take_front(pile& from) noexcept {
@@ -110,7 +165,7 @@ wheel::part wheel::take_front(pile& from) noexcept {
   return taken;
 }
 
-// ---- Compaction ----
+// ---- Moving and compaction ----
 
 // Room for the entries: the part's own chunk is still in use, and was counted as a pile (I3).
 void wheel::put_back(part taken, std::size_t kept) noexcept {
@@ -124,6 +179,7 @@ void wheel::put_back(part taken, std::size_t kept) noexcept {
 
 wheel::part wheel::take_turn_part() noexcept {
   if (!unsorted_.is_empty()) return take_front(unsorted_);
+  if (!sorted_.is_empty()) return take_front(sorted_);
   do {
     pile& from = buckets_[turn_.bucket];
     if (turn_.behind == timer_chunk::none && !from.is_empty()) {
@@ -182,18 +238,14 @@ void wheel::check_bucket(unsigned level, unsigned digit) const noexcept {
   PAWL_CHECK(which.is_empty() == ((occupied_[level] >> digit & 1) == 0));  // I2
   const unsigned hand = digit_of(hand_, level);
   PAWL_CHECK(which.is_empty() || digit > hand || (level == 0 && digit == hand));  // I1
-  std::uint32_t count = which.count;
-  for (std::uint32_t at = which.first; at != timer_chunk::none; at = pool_[at].next) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint64_t tick = tick_of_due(pool_[at].entries[i].due_ns);
-      if (tick < hand_) {
-        PAWL_CHECK(level == 0 && digit == hand);  // I1: was late when it came
-      } else {
-        PAWL_CHECK(level_of(tick, hand_) == level && digit_of(tick, level) == digit);
-      }
+  visit(which, [&](const timer_entry& one) {
+    const std::uint64_t tick = tick_of_due(one.due_ns);
+    if (tick < hand_) {
+      PAWL_CHECK(level == 0 && digit == hand);  // I1: was late when it came
+    } else {
+      PAWL_CHECK(level_of(tick, hand_) == level && digit_of(tick, level) == digit);
     }
-    count = timer_chunk::capacity;
-  }
+  });
 }
 
 void wheel::check_invariants() const noexcept {
@@ -206,14 +258,16 @@ void wheel::check_invariants() const noexcept {
       entries += check_pile(buckets_[level * 64 + digit], chunks);
     }
   }
-  entries += check_pile(unsorted_, chunks);
-  std::uint32_t count = unsorted_.count;
-  for (std::uint32_t at = unsorted_.first; at != timer_chunk::none; at = pool_[at].next) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      PAWL_CHECK(tick_of_due(pool_[at].entries[i].due_ns) >= hand_);  // I4
-    }
-    count = timer_chunk::capacity;
-  }
+  entries += check_pile(unsorted_, chunks) + check_pile(sorted_, chunks);
+  visit(unsorted_, [&](const timer_entry& one) {
+    PAWL_CHECK(tick_of_due(one.due_ns) >= hand_);  // I4
+  });
+  std::uint64_t before = hand_;
+  visit(sorted_, [&](const timer_entry& one) {
+    const std::uint64_t tick = tick_of_due(one.due_ns);
+    PAWL_CHECK(tick >= before && level_of(tick, hand_) == 0);  // I5
+    before = tick;
+  });
   PAWL_CHECK(entries == entries_ && entries_ <= room_ && room_ <= entries_max_);
   PAWL_CHECK(chunks == pool_.used() && chunks <= chunks_for(entries));  // I3
 }

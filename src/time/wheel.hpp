@@ -15,9 +15,10 @@
 // Time is counted in ticks (time/tick.hpp); `hand` is the tick up to which everything has been done.
 // There are nine levels of 64 buckets. The level of an entry is the highest six-bit digit in which
 // its tick and the hand differ; that digit is its bucket. When the hand arrives at the first tick of
-// a bucket of a level above 0, its entries are sorted anew, which brings them to lower levels.
+// a bucket of a level above 0, its entries are placed anew, which brings them to lower levels.
 // A bucket is a pile: a list of chunks of 63 entries, read and written from the front, so that
-// sorting streams through memory.
+// moving streams through memory. The entries of a small bucket of level 1, a few a tick, are not
+// spread over 64 piles but put in order in one.
 //
 // Invariants (check_invariants() walks all of them)
 //   I1  an entry of level L > 0 has the hand's digits above L, and at L that of its bucket, which is
@@ -25,8 +26,9 @@
 //       So a level needs no search beyond ctz, and the lowest level in use holds what is due first.
 //   I2  a bit of occupied_ says that a bucket is not empty, a bit of levels_ that a word is not 0.
 //   I3  every chunk but the first of a pile is full. So chunks are bounded by entries / 63 and one a
-//       pile, insert() reserves for that, and sorting cannot run out of memory.
+//       pile, insert() reserves for that, and moving cannot run out of memory.
 //   I4  while unsorted_ is not empty the hand stands still at the first tick of its entries' bucket.
+//   I5  entries of sorted_ have the hand's digits above level 0, are in order and not before the hand.
 //
 // After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); the level rule is that of
 // tokio (runtime/time/wheel), the bit maps that of W. Ahern's timeout.c.
@@ -46,8 +48,8 @@ namespace pawl {
 
 class wheel {
  public:
-  // Entries that one step sorts at most, give or take a chunk: some 30 us.
-  static constexpr std::size_t sorted_max = 4'096;
+  // Entries that one step moves at most, give or take a chunk: 20 to 60 us.
+  static constexpr std::size_t moved_max = 4'096;
   // Entries that fire() is called with at most.
   static constexpr std::size_t fired_at_once = 256;
 
@@ -72,24 +74,24 @@ class wheel {
   }
 
   // When step() has something to do next: not later than the tick of any entry, and earlier when
-  // entries have to be sorted first. UINT64_MAX: never.
+  // entries have to be moved first. UINT64_MAX: never.
   [[nodiscard]] std::uint64_t next_expiry_ns() const noexcept {
-    if (!unsorted_.is_empty()) return ns_of_tick(hand_);
-    return levels_ == 0 ? UINT64_MAX : ns_of_tick(first_bucket().start);
+    return ns_of_tick(!unsorted_.is_empty() ? hand_
+                                            : std::min(first_bucket().start, sorted_tick()));
   }
 
   // Takes out at most `fires_max` of the entries that are due at `now_ns` and calls
   // fire(std::span<const timer_entry>) with them in order of their ticks, those of one tick in any
-  // order. Sorts sorted_max entries at most, so after a leap of the clock, or when a large bucket
+  // order. Moves moved_max entries at most, so after a leap of the clock, or when a large bucket
   // comes up, several steps are needed. True: there is more to do now.
   // A `now_ns` less than that of an earlier step is allowed; nothing fires.
   template <class Fire>
   bool step(std::uint64_t now_ns, std::size_t fires_max, Fire&& fire) {
     std::array<timer_entry, fired_at_once> due;
-    std::size_t sorts_left = sorted_max;
+    std::size_t moves_left = moved_max;
     while (fires_max > 0) {
       const std::size_t count = take_due(
-          tick_of_now(now_ns), std::span(due).first(std::min(fires_max, due.size())), sorts_left);
+          tick_of_now(now_ns), std::span(due).first(std::min(fires_max, due.size())), moves_left);
       if (count == 0) break;
       fires_max -= count;
       fire(std::span<const timer_entry>(due.data(), count));
@@ -125,6 +127,7 @@ class wheel {
 
  private:
   static constexpr unsigned bucket_count = 64 * tick_digits;
+  static constexpr unsigned sorted_chunks_max = 4;  // so that their entries are counted in a byte
 
   struct pile {
     std::uint32_t first = timer_chunk::none;
@@ -150,10 +153,19 @@ class wheel {
     bool is_second_round = false;
   };
 
+  static constexpr std::uint64_t never = UINT64_MAX;  // as a tick
+
+  // The one that begins first; never, if all are empty.
   [[nodiscard]] bucket first_bucket() const noexcept {
+    if (levels_ == 0) return {0, 0, never};
     const auto level = static_cast<unsigned>(std::countr_zero(levels_));
     const auto digit = static_cast<unsigned>(std::countr_zero(occupied_[level]));
     return {level, digit, start_of(hand_, level, digit)};
+  }
+
+  [[nodiscard]] std::uint64_t sorted_tick() const noexcept {
+    if (sorted_.is_empty()) return never;
+    return tick_of_due(pool_[sorted_.first].entries[sorted_.count - 1].due_ns);
   }
 
   void place(const timer_entry& entry) noexcept {
@@ -169,19 +181,24 @@ class wheel {
     pool_[to.first].entries[to.count++] = entry;
   }
 
+  static constexpr std::size_t chunks_for(std::size_t entries) noexcept;
   bool grow() noexcept;
   void stack_chunk(pile& on) noexcept;
   void mark_empty(unsigned level, unsigned digit) noexcept;
   std::size_t take_due(std::uint64_t now, std::span<timer_entry> into,
-                       std::size_t& sorts_left) noexcept;
+                       std::size_t& moves_left) noexcept;
   std::size_t take_from_tick(unsigned digit, std::span<timer_entry> into) noexcept;
+  std::size_t take_sorted(std::uint64_t until, std::span<timer_entry> into) noexcept;
   void open(const bucket& which) noexcept;
+  void sort(pile& from) noexcept;
   part take_front(pile& from) noexcept;
   part take_turn_part() noexcept;
   bool next_turn_bucket() noexcept;
   void forget_turn_in(unsigned index) noexcept;
   void put_back(part taken, std::size_t kept) noexcept;
   std::size_t check_pile(const pile& which, std::size_t& chunks) const noexcept;
+  template <class Visit>
+  void visit(const pile& which, Visit&& each) const noexcept;
   void check_bucket(unsigned level, unsigned digit) const noexcept;
 
   chunk_pool pool_;
@@ -193,6 +210,7 @@ class wheel {
   std::array<std::uint64_t, tick_digits> occupied_{};
   std::array<pile, bucket_count> buckets_;
   pile unsorted_;  // what is left of the bucket at which the hand has arrived
+  pile sorted_;    // of the hand's 64 ticks, those with the greatest tick at the bottom
   turn turn_;
 };
 

@@ -122,7 +122,7 @@ TEST_F(parallel, a_handler_that_waits_runs_no_work_of_another) {
   EXPECT_EQ(c.foreign, 0);
 }
 
-TEST_F(parallel, an_exception_from_a_piece_of_work_ends_the_job_as_dead) {
+TEST_F(parallel, an_exception_from_a_piece_of_work_fails_the_attempt) {
   registry kinds;
   const kind_ref kind = kinds.add("k",
                                   [](void*, context&, std::span<const std::byte>) {
@@ -131,14 +131,14 @@ TEST_F(parallel, an_exception_from_a_piece_of_work_ends_the_job_as_dead) {
                                     });
                                     return outcome::done();
                                   },
-                                  nullptr, {.parallel = true});
+                                  nullptr, {.parallel = true, .max_attempts = 1});
   options o = small_options();
   o.log.write = [](void*, const log_record& r) { EXPECT_EQ(r.message, "piece"); };
   const auto s = open_or_exit(o, kinds);
   const auto a = s->submit(queue_or_exit(*s, "q"), kind, no_payload());
   const auto end = s->wait(a.ticket.id, test::patience);
   ASSERT_TRUE(end);
-  EXPECT_EQ(end->cause, dead_cause::handler);
+  EXPECT_EQ(end->cause, dead_cause::exhausted);
 }
 
 }  // namespace

@@ -120,8 +120,7 @@ class steal_scenario : public scenario {
     note("started slot", s);
     require(++starts_[s][life] == 1, "a job started twice");
     require(payloads_[s] == payload_of(s, life), "an old payload");
-    static_cast<void>(
-        transition_from_running(words_[s], word, [&](job_word) { return job_event::done; }));
+    transition_from_running(words_[s], word, [&](job_word) { return job_event::done; });
     ++ends_[s][life];
     return true;
   }

@@ -77,8 +77,7 @@ class slot_scenario : public scenario {
     require(generation < lives && ++starts_[generation] == 1, "a job started twice");
     require(slot_.kind == generation, "an old field of the job");
     require(payload_ == payload_of(generation), "an old payload");
-    static_cast<void>(
-        transition_from_running(slot_.word, word, [&](job_word) { return job_event::done; }));
+    transition_from_running(slot_.word, word, [&](job_word) { return job_event::done; });
     end(generation, word);
     return true;
   }

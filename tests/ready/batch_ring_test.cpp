@@ -52,8 +52,7 @@ TEST(batch_ring, each_job_of_each_batch_is_started_once) {
       return false;
     }
     starts[place.slot()].fetch_add(1);
-    static_cast<void>(transition_from_running(words[place.slot()], word,
-                                              [&](job_word) { return job_event::done; }));
+    transition_from_running(words[place.slot()], word, [&](job_word) { return job_event::done; });
     return true;
   };
   std::vector<std::thread> thieves;

@@ -66,7 +66,7 @@ class wheel_oracle {
   void leap(std::uint64_t now_ns, std::size_t fires_max) {
     const std::size_t entries = wheel_.entries();
     const std::size_t steps_max =
-        entries / fires_max + 8 * entries / (wheel::sorted_max - timer_chunk::capacity) + 10;
+        entries / fires_max + 8 * entries / (wheel::moved_max - timer_chunk::capacity) + 10;
     std::size_t steps = 1;
     while (step(now_ns, fires_max)) ASSERT_LE(++steps, steps_max);
     if (!due_.empty()) {

@@ -74,6 +74,9 @@ TEST(wheel, what_is_due_already_fires_in_the_next_step) {
   ASSERT_TRUE(timers.insert({2 * year, 3, 0}));
   timers.check_invariants();
   EXPECT_EQ(fire_all(timers, 3 * year).size(), 1u);
+  const std::uint64_t soon = ns_of_tick(tick_of_now(3 * year) + 1);
+  ASSERT_TRUE(timers.insert({soon, 4, 0}));
+  EXPECT_EQ(timers.next_expiry_ns(), soon) << "near, so nothing has to be moved first";
 }
 
 TEST(wheel, a_clock_that_steps_back_makes_nothing_early) {
@@ -127,14 +130,14 @@ TEST(wheel, a_leap_is_many_bounded_steps) {
   while (both.step(5 * year + day, 100)) ++steps;
   EXPECT_GE(steps, 1'000);
   EXPECT_EQ(both.live(), 0u);
-  // Sorting alone is bounded too: all of them in one bucket that has to come down.
+  // Moving alone is bounded too: all of them in one bucket that has to come down.
   for (int i = 0; i < 100'000; ++i) both.insert(6 * year + test::below(random, second));
-  int sorting = 0;
+  int moving = 0;
   while (both.step(6 * year - 1, 100)) {
-    ++sorting;
+    ++moving;
     both.tested().check_invariants();
   }
-  EXPECT_GE(sorting, 100'000 / static_cast<int>(wheel::sorted_max));
+  EXPECT_GE(moving, 100'000 / static_cast<int>(wheel::moved_max));
   EXPECT_EQ(both.live(), 100'000u);
   both.leap(6 * year + second, 1'000'000);
   EXPECT_EQ(both.live(), 0u);
@@ -270,6 +273,22 @@ TEST(wheel, a_turn_shows_each_entry_though_steps_come_between) {
   }
 }
 
+TEST(wheel, a_turn_shows_what_is_being_moved_too) {
+  // A bucket that a step has begun to move to lower levels and not finished.
+  constexpr std::uint32_t count = 20'000;
+  wheel timers(0, count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(timers.insert({(std::uint64_t{1} << 40) + 1'000 * i, i, 0}));
+  }
+  EXPECT_TRUE(timers.step(std::uint64_t{1} << 40, 10, [](auto) {}));
+  timers.check_invariants();
+  while (timers.compact(100, [](auto) { return std::size_t{0}; })) {
+  }
+  timers.check_invariants();
+  EXPECT_EQ(timers.entries(), 0u);
+  EXPECT_EQ(timers.chunks(), 0u);
+}
+
 TEST(wheel, is_empty_again_and_small_after_it_was_large) {
   const std::size_t before = test::resident_bytes();
   test::random_source random(test::fresh_seed());
@@ -335,7 +354,7 @@ TEST(wheel, goes_on_with_what_it_has_when_the_system_has_no_more) {
   EXPECT_EQ(code, 0);
 }
 
-TEST(wheel, sorting_never_runs_out_of_memory) {
+TEST(wheel, moving_never_runs_out_of_memory) {
   // As full as it may be, with the entries spread over as many buckets as there are.
   test::random_source random(test::fresh_seed());
   for (const std::uint32_t count : {1u, 64u, 577u, 100'000u}) {

@@ -1,0 +1,201 @@
+#include "engine/settling.hpp"
+
+#include <algorithm>
+
+#include "engine/ending.hpp"
+#include "engine/placing.hpp"
+#include "job/expiry.hpp"
+#include "job/extra.hpp"
+#include "job/id.hpp"
+#include "policy/retry.hpp"
+
+namespace pawl {
+
+namespace {
+
+constexpr std::uint64_t longest_delay_ns = 3'155'760'000'000'000'000;  // 100 years
+
+job_event event_of(decision::step s) noexcept {
+  switch (s) {
+    case decision::step::complete:
+      return job_event::done;
+    case decision::step::cancel:
+      return job_event::cancel;
+    case decision::step::again_later:
+      return job_event::retry;
+    case decision::step::again_now:
+      return job_event::yield;
+    case decision::step::die:
+      break;
+  }
+  return job_event::die;
+}
+
+// One attempt after its handler has returned. The slot's fields are this thread's until the word moves
+// on; if the job comes again it may do so at once and on another thread, so what is needed of the slot
+// afterwards is kept here.
+class settlement {
+ public:
+  settlement(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
+             outcome said, bool fits) noexcept
+      : core_(c),
+        context_(context),
+        slot_index_(slot_index),
+        job_(c.jobs[slot_index]),
+        word_(word),
+        said_(said),
+        fits_(fits),
+        id_(make_id(slot_index, job_.generation)),
+        queue_(job_.queue),
+        kind_(job_.kind),
+        band_(job_.band),
+        number_(job_.attempt),
+        pushbacks_(job_.pushbacks),
+        expiry_ns_(expiry_ns(job_.submitted_ns, job_.expires)) {}
+
+  void run() noexcept {
+    const bool is_mine = begin_settling(job_.word, word_);
+    if (!is_mine || word_.has(job_flag::overrun)) note_late_return(is_mine);
+    if (!is_mine) {
+      if (detach(job_.word)) release_slot(core_, context_, slot_index_);
+      return;
+    }
+    transition_from_running(job_.word, word_, [this](job_word now) {
+      step_ = judge(now);
+      write_fields();
+      return event_of(step_.next);
+    });
+    go_on();
+  }
+
+ private:
+  [[nodiscard]] decision judge(job_word now) const noexcept {
+    if (!fits_) return {.next = decision::step::die, .cause = dead_cause::decode};
+    return decide(said_.what(), said_.kind(),
+                  {.attempt = number_,
+                   .attempts_max = job_.attempts_max,
+                   .rules = core_.kinds[kind_].options.rules,
+                   .pushbacks = pushbacks_,
+                   .pushbacks_max = core_.settings.given.pushbacks_max,
+                   .cancel_requested = now.has(job_flag::cancel_requested),
+                   .stopping = core_.stopping.load(acquire),
+                   .timed_out = now.has(job_flag::timed_out),
+                   .overrun = now.has(job_flag::overrun)});
+  }
+
+  // For the step that was judged last.
+  void write_fields() noexcept {
+    const bool is_again = step_.next == decision::step::again_later;
+    job_.attempt = static_cast<std::uint8_t>(number_ - (step_.is_pushback ? 1 : 0));
+    job_.pushbacks =
+        static_cast<std::uint8_t>(pushbacks_ + (step_.is_pushback && is_again ? 1 : 0));
+    job_.cause = static_cast<std::uint8_t>(step_.cause);
+    if (step_.failed && !error_noted_) {
+      error_noted_ = true;
+      note_error(core_, job_, number_, step_.error, context_.now_running.text());
+    }
+    if (is_again || step_.next == decision::step::again_now) {
+      due_ns_ = core_.clock.boot_ns() + (is_again ? delay_ns() : 0);
+      job_.due_ns = due_ns_;
+      job_.by_wall_clock = false;
+    }
+  }
+
+  [[nodiscard]] std::uint64_t delay_ns() const noexcept {
+    if (!step_.by_backoff) return std::min(detail::nanoseconds(said_.after()), longest_delay_ns);
+    const std::uint32_t extra = job_.extra;
+    const job_extra* const own =
+        extra == 0 ? nullptr : &core_.payloads.value<const job_extra>(extra);
+    const backoff& wait =
+        own != nullptr && own->has_backoff ? own->backoff : core_.kinds[kind_].options.backoff;
+    return backoff_ns(wait, number_, mix(core_.seed ^ id_.value));
+  }
+
+  // A handler that overran is back: its thread is free again, and what it said did not count.
+  void note_late_return(bool is_mine) noexcept {
+    context_.counts.add(tally::stale_results);
+    core_.overruns.fetch_sub(1, relaxed);  // relaxed: a number for health and for replacements
+    if (is_mine) return;
+    core_.say.say(log_level::warning, "handler.late",
+                  "the handler of a job that had died of its overrun has returned", id_);
+  }
+
+  void go_on() noexcept {
+    switch (word_.state()) {
+      case job_state::scheduled:
+        context_.counts.add(step_.is_pushback ? tally::pushed_back : tally::retried);
+        tell_hook();
+        core_.due_later.add(core_, context_,
+                            {due_ns_, slot_index_ | (step_.failed ? retry_mark : 0),
+                             static_cast<std::uint32_t>(word_.version())});
+        look_at_expiry();
+        break;
+      case job_state::ready: {
+        context_.counts.add(tally::pushed_back);
+        tell_hook();
+        const std::uint64_t place = band_entry::make(slot_index_, word_).bits;
+        push_ready(core_, context_, *core_.queues.at(queue_), band_, {&place, 1});
+        look_at_expiry();
+        break;
+      }
+      default:
+        end_job(core_, context_, slot_index_, word_, step_.cause);
+        break;
+    }
+  }
+
+  // The entry for the job's expiry was dropped if it fired during the attempt. The clock is read after
+  // the word has moved on, so who dropped it read an earlier time.
+  void look_at_expiry() noexcept {
+    if (expiry_ns_ > core_.clock.boot_ns()) return;
+    core_.due_later.add(
+        core_, context_,
+        {expiry_ns_, slot_index_ | expiry_mark, static_cast<std::uint32_t>(id_generation(id_))});
+  }
+
+  void tell_hook() const noexcept {
+    const job_hooks& hooks = core_.settings.given.hooks;
+    if (hooks.on_end == nullptr) return;
+    hooks.on_end(hooks.user, {id_, queue_ref{queue_, core_.tag}, kind_ref{kind_}, number_,
+                              word_.state(), dead_cause::none});
+  }
+
+  core& core_;
+  thread_context& context_;
+  const std::uint32_t slot_index_;
+  slot& job_;
+  job_word word_;
+  const outcome said_;
+  const bool fits_;
+  const job_id id_;
+  const std::uint16_t queue_;
+  const std::uint16_t kind_;
+  const std::uint8_t band_;
+  const unsigned number_;  // of the attempt
+  const unsigned pushbacks_;
+  const std::uint64_t expiry_ns_;
+  decision step_;
+  std::uint64_t due_ns_ = 0;
+  bool error_noted_ = false;
+};
+
+}  // namespace
+
+void settle(core& c, thread_context& context, std::uint32_t slot_index, job_word word, outcome said,
+            bool fits) noexcept {
+  settlement(c, context, slot_index, word, said, fits).run();
+}
+
+void note_error(core& c, slot& job, unsigned attempt, error_kind kind,
+                std::string_view text) noexcept {
+  payload_arena& blocks = c.payloads;
+  if (job.extra == 0) job.extra = blocks.store_value(job_extra{});
+  if (job.extra == 0) return;
+  job_extra& own = blocks.value<job_extra>(job.extra);
+  if (own.history == 0) own.history = blocks.store_value(error_history{});
+  if (own.history == 0) return;
+  if (text.empty() && kind == error_timeout) text = "ran longer than run_timeout";
+  blocks.value<error_history>(own.history).add(c.clock.boot_ns(), attempt, kind, text);
+}
+
+}  // namespace pawl
