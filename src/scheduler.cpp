@@ -7,9 +7,8 @@
 #include <utility>
 
 #include "base/atomic.hpp"
-#include "engine/engine.hpp"
 #include "engine/intake.hpp"
-#include "thread_lease.hpp"
+#include "scheduler_impl.hpp"
 
 namespace pawl {
 
@@ -57,51 +56,45 @@ constexpr failure no_context{errc::memory, 0, "thread context"};
 
 }  // namespace
 
-struct scheduler::impl {
-  // What handlers get to see: unlike the host's scheduler it cannot be destroyed under a handler
-  // that stop() had to leave behind.
-  scheduler inner{this, false};
-  system_clock clock;
-  std::shared_ptr<lease_desk> desk = std::make_shared<lease_desk>();
-  std::unique_ptr<engine> core;
-  duration stop_deadline{0};
+void scheduler::impl::count_rejected(reject r, std::size_t count) noexcept {
+  const call_context context(desk);
+  if (context) context->counts.add(r, count);
+}
 
-  [[nodiscard]] bool is_child() const noexcept { return desk->guard.is_child(); }
+bool scheduler::impl::wait_for_room(queue_ref queue, reject reason, bool may_block,
+                                    std::chrono::steady_clock::time_point& until) {
+  if (!is_full(reason) || !may_block) return false;
+  if (until == std::chrono::steady_clock::time_point{}) {
+    until = std::chrono::steady_clock::now() + core->parts().queues.at(queue.index)->block_for();
+  }
+  return core->wait_for_room(queue, reason, until);
+}
 
-  // Ends a call that rejected `count` jobs.
-  void count_rejected(reject r, std::size_t count) noexcept {
-    const call_context context(desk);
-    if (context) context->counts.add(r, count);
-  }
-  // May the call wait for room, and did it find some?
-  bool wait_for_room(queue_ref queue, reject reason, bool may_block,
-                     std::chrono::steady_clock::time_point& until) {
-    if (!is_full(reason) || !may_block) return false;
-    if (until == std::chrono::steady_clock::time_point{}) {
-      until = std::chrono::steady_clock::now() + core->parts().queues.at(queue.index)->block_for();
-    }
-    return core->wait_for_room(queue, reason, until);
-  }
-};
+result<std::unique_ptr<scheduler>> scheduler::impl::open(const options& wanted,
+                                                         const registry& kinds,
+                                                         engine::environment world,
+                                                         testing::test_scheduler* tester) {
+  std::unique_ptr<scheduler> opened(new scheduler(new impl, true));
+  impl& self = *opened->impl_;
+  if (!self.desk->guard.is_ready()) return failure{errc::memory, 0, "fork_guard"};
+  self.stop_deadline = wanted.stop_deadline;
+  self.tester = tester;
+  if (world.clock == nullptr) world.clock = &self.clock;
+  world.owner = &self.inner;
+  world.tag = next_tag();
+  world.adopt_thread = [desk = self.desk](thread_context& c) { adopt_context(desk, c); };
+  auto built = engine::build(wanted, kinds, world);
+  if (!built) return built.error();
+  self.core = std::move(*built);
+  self.desk->open = self.core.get();
+  if (const status started = self.core->start(); !started) return started.error();
+  return opened;
+}
 
 result<std::unique_ptr<scheduler>> scheduler::open(const options& wanted,
                                                    const registry& kinds) noexcept {
   try {
-    std::unique_ptr<scheduler> opened(new scheduler(new impl, true));
-    impl& self = *opened->impl_;
-    if (!self.desk->guard.is_ready()) return failure{errc::memory, 0, "fork_guard"};
-    self.stop_deadline = wanted.stop_deadline;
-    engine::environment world;
-    world.clock = &self.clock;
-    world.owner = &self.inner;
-    world.tag = next_tag();
-    world.adopt_thread = [desk = self.desk](thread_context& c) { adopt_context(desk, c); };
-    auto built = engine::build(wanted, kinds, world);
-    if (!built) return built.error();
-    self.core = std::move(*built);
-    self.desk->open = self.core.get();
-    if (const status started = self.core->start(); !started) return started.error();
-    return opened;
+    return impl::open(wanted, kinds, {}, nullptr);
   } catch (const std::bad_alloc&) {
     return failure{errc::memory, 0, "open"};
   }

@@ -86,6 +86,17 @@ void adopt_context(const std::shared_ptr<lease_desk>& desk, thread_context& cont
   remember(desk, &context, false);
 }
 
+thread_context* act_as(const std::shared_ptr<lease_desk>& desk, thread_context& context) noexcept {
+  if (last.thread_is_leaving) return nullptr;
+  thread_context* const before = lease_context(desk);
+  if (before == nullptr) return nullptr;
+  for (lease& l : leases.all) {
+    if (l.desk == desk) l.context = &context;
+  }
+  last.context = &context;
+  return before;
+}
+
 thread_context* own_thread_context(const std::shared_ptr<lease_desk>& desk) noexcept {
   if (last.thread_is_leaving) return nullptr;
   for (const lease& l : leases.all) {

@@ -26,6 +26,10 @@ thread_context* lease_context(const std::shared_ptr<lease_desk>& desk) noexcept;
 // The calling thread is one of the scheduler's own, and this is its context.
 void adopt_context(const std::shared_ptr<lease_desk>& desk, thread_context& context) noexcept;
 
+// The calling thread acts as one of the scheduler's own, until it acts as what it was before: the
+// answer. Null: no memory; nothing has changed.
+thread_context* act_as(const std::shared_ptr<lease_desk>& desk, thread_context& context) noexcept;
+
 // The calling thread's context if it is one of this scheduler's own threads, else null.
 thread_context* own_thread_context(const std::shared_ptr<lease_desk>& desk) noexcept;
 

@@ -160,7 +160,8 @@ struct job_status {
   std::uint8_t max_attempts = 0;
   bool cancel_requested = false;  // its handler runs and has been asked to end
   bool timed_out = false;         // its handler runs longer than run_timeout
-  bool overrun = false;           // and longer than that and the grace: its result will not count
+  bool overrun = false;           // and longer than that and the grace: its result will not count;
+                                  // or it died of that
   pawl::waiting_for waiting_for = pawl::waiting_for::nothing;
   queue_ref queue;
   kind_ref kind;

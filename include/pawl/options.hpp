@@ -68,9 +68,9 @@ struct options {
   std::uint64_t seed = 0;            // of everything random; 0: chosen by the system
   duration stop_deadline = std::chrono::seconds(10);  // how long the destructor waits for handlers
   bool dispatch = true;                               // false: accept jobs, start none (inspection)
-  log_sink log;                                       // where warnings go; default: standard error
-  thread_hooks threads;
-  job_hooks hooks;
+  log_sink log{};                                     // where warnings go; default: standard error
+  thread_hooks threads{};
+  job_hooks hooks{};
 };
 
 // What submit() does when the queue holds queue_options::jobs_max live jobs.

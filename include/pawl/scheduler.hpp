@@ -42,6 +42,10 @@
 
 namespace pawl {
 
+namespace testing {
+class test_scheduler;  // pawl/testing.hpp
+}
+
 class PAWL_EXPORT scheduler {
  public:
   // Reserves address space for options::jobs_max jobs and starts the drains. Both arguments are
@@ -160,7 +164,8 @@ class PAWL_EXPORT scheduler {
   [[nodiscard]] counters read_counters() const noexcept;
 
  private:
-  struct impl;  // src/scheduler.cpp
+  friend class testing::test_scheduler;
+  struct impl;  // src/scheduler_impl.hpp
   scheduler(impl* parts, bool owns) noexcept : impl_(parts), owns_(owns) {}
   impl* impl_;
   bool owns_;  // false: what handlers see; it lives as long as any handler does

@@ -51,7 +51,7 @@ void alarm::watch_wall_clock() noexcept {
   ::timerfd_settime(wall_timer_, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
 }
 
-void alarm::sleep_until(std::uint64_t boot_ns) noexcept {
+bool alarm::sleep_until(std::uint64_t boot_ns) noexcept {
   const bool limited = boot_ns != UINT64_MAX;
   if (limited) {
     const itimerspec when = at(boot_ns);
@@ -66,6 +66,7 @@ void alarm::sleep_until(std::uint64_t boot_ns) noexcept {
     watch_wall_clock();
   }
   if (fds[2].revents != 0) drain_counter(boot_timer_);
+  return fds[1].revents != 0;
 }
 
 void alarm::wake() noexcept {

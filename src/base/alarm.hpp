@@ -21,8 +21,9 @@ class alarm {
   // False: the process has no more descriptors.
   [[nodiscard]] bool is_ready() const noexcept;
 
-  // Until that time of the boot clock; UINT64_MAX: without limit. May return early.
-  void sleep_until(std::uint64_t boot_ns) noexcept;
+  // Until that time of the boot clock; UINT64_MAX: without limit. May return early. True: the wall clock
+  // was set meanwhile, or since the last sleep.
+  bool sleep_until(std::uint64_t boot_ns) noexcept;
   void wake() noexcept;
 
  private:

@@ -13,7 +13,8 @@ namespace {
 std::mutex schedulers_mutex;
 unsigned schedulers = 0;
 
-int arena_slots(unsigned drains) {
+int arena_slots(unsigned drains, bool with_workers) {
+  if (!with_workers) return static_cast<int>(drains);
   // More than TBB will ever have would make it warn on the host's standard error.
   const std::size_t allowed =
       tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
@@ -23,13 +24,14 @@ int arena_slots(unsigned drains) {
 }  // namespace
 
 struct arena::state {
-  explicit state(unsigned drains)
-      : handle(tbb::attach{}), slots(arena_slots(drains), static_cast<unsigned>(drains)) {}
+  state(unsigned drains, bool with_workers)
+      : handle(tbb::attach{}), slots(arena_slots(drains, with_workers), drains) {}
   tbb::task_scheduler_handle handle;
   tbb::task_arena slots;
 };
 
-arena::arena(unsigned drains) : state_(std::make_unique<state>(drains)) {
+arena::arena(unsigned drains, bool with_workers)
+    : state_(std::make_unique<state>(drains, with_workers)) {
   const std::lock_guard lock(schedulers_mutex);
   ++schedulers;
 }

@@ -11,7 +11,8 @@ namespace pawl {
 
 class arena {
  public:
-  explicit arena(unsigned drains);
+  // `with_workers` false: what handlers spawn runs on the thread that waits for it.
+  explicit arena(unsigned drains, bool with_workers = true);
   ~arena();
 
   // Runs `body` on the calling thread as a member of the arena.

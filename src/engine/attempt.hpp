@@ -7,7 +7,7 @@
 //
 // A stop source is made when a handler asks for its token, and is that attempt's own. Who asks an
 // attempt to stop sets a flag first, then looks for a source; who makes a source looks at the flags
-// afterwards. Both under the lock, so one of them sees the other.
+// afterwards. Both under the lock, so one of them sees the other. Checked by tests/model/stop_model.cpp.
 #pragma once
 
 #include <array>

@@ -64,7 +64,8 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
     core_.idle.notify();
   }
 
-  const std::uint64_t last_due = core_.jobs[band_entry{places[count - 1]}.slot()].due_ns;
+  const slot& last = core_.jobs[band_entry{places[count - 1]}.slot()];
+  const std::uint64_t last_due = last.by_wall_clock ? now_ns : std::uint64_t{last.due_ns};
   const std::uint32_t ran = run_batch(queue, p.band, {places.data(), count});
   ring.clear();
 
@@ -218,11 +219,19 @@ bool drain::nap() noexcept {
 }
 
 // A replacement is one too many when fewer handlers overrun than replacements run.
+bool drain::is_one_too_many() const noexcept {
+  return context_.index() >= core_.settings.drains &&
+         core_.drains_alive.load(seq_cst) > core_.settings.drains + core_.overruns.load(seq_cst);
+}
+
+// True: this one leaves.
 bool drain::may_leave() noexcept {
-  unsigned alive = core_.drains_alive.load(relaxed);
-  while (context_.index() >= core_.settings.drains &&
-         alive > core_.settings.drains + core_.overruns.load(relaxed)) {
-    if (core_.drains_alive.compare_exchange_weak(alive, alive - 1, relaxed)) return true;
+  while (is_one_too_many()) {
+    unsigned alive = core_.drains_alive.load(seq_cst);
+    if (alive > core_.settings.drains + core_.overruns.load(seq_cst) &&
+        core_.drains_alive.compare_exchange_weak(alive, alive - 1, seq_cst)) {
+      return true;
+    }
   }
   return false;
 }
@@ -237,7 +246,7 @@ void drain::run() noexcept {
     if (thin_ && nap()) continue;
     if (worked || search()) continue;
     core_.idle.announce(self);
-    if (sees_work() || core_.stopping.load(seq_cst)) {
+    if (sees_work() || is_one_too_many() || core_.stopping.load(seq_cst)) {
       core_.idle.withdraw(self);
     } else {
       core_.idle.sleep(self);

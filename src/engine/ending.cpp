@@ -84,8 +84,10 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
   s.priority = static_cast<priority>(static_cast<std::uint8_t>(job.band));
   s.attempt = job.attempt;
   s.max_attempts = job.attempts_max;
-  s.cancel_requested = word.has(job_flag::cancel_requested);
-  s.timed_out = word.has(job_flag::timed_out);
+  if (s.state == job_state::running) {
+    s.cancel_requested = word.has(job_flag::cancel_requested);
+    s.timed_out = word.has(job_flag::timed_out);
+  }
   s.overrun = word.has(job_flag::overrun);
   s.version = word.version();
   s.due = duration(static_cast<std::int64_t>(std::uint64_t{job.due_ns}));

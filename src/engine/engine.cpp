@@ -129,18 +129,18 @@ std::uint64_t engine::next_timer_ns() const noexcept {
   return std::min(core_.due_later.next_ns(), core_.watch.next_ns());
 }
 
-// The drains that are awake turn the wheel as they pass, so what is due then is left to them for a
-// moment; who sleeps or is inside a handler does not pass.
+// The drains that are awake turn the wheel as they pass, so what is due in a moment is left to them for
+// another moment. Those that sleep by then, or are inside a handler, do not pass.
 void engine::run_timer() noexcept {
-  constexpr std::uint64_t left_to_drains_ns = 100'000;
+  constexpr std::uint64_t moment_ns = 100'000;
   while (!core_.stopping.load(seq_cst)) {
     if (step_timer() && next_timer_ns() <= core_.clock.boot_ns()) continue;
     std::uint64_t until = core_.due_later.prepare_to_sleep(core_.watch);
     if (until != 0 && !core_.stopping.load(seq_cst)) {
       const auto asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));
       const bool all_asleep = asleep >= core_.drains_alive.load(relaxed);
-      if (!all_asleep && until < UINT64_MAX - left_to_drains_ns) until += left_to_drains_ns;
-      alarm_.sleep_until(until);
+      if (!all_asleep && until < core_.clock.boot_ns() + moment_ns) until += moment_ns;
+      if (alarm_.sleep_until(until)) core_.due_later.tell_clock_set();
     }
     core_.due_later.woken();
   }
@@ -240,9 +240,10 @@ void engine::abandon() noexcept {
 
 void engine::flush_credits(thread_context& context) noexcept {
   context.for_each_share([this](unsigned queue, queue_share& share) {
-    const std::uint32_t credits = std::exchange(share.credits, 0);
-    if (credits == 0) return;
-    core_.queues.at(queue)->room().give(credits);
+    ready_queue& q = *core_.queues.at(queue);
+    const std::uint32_t credits = share.credits.take(UINT32_MAX, q.recall(), core_.asymmetric);
+    if (credits == 0) return;  // or they are called back, and the recaller gives them
+    q.room().give(credits);
     core_.room.give(credits);
   });
 }

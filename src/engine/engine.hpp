@@ -36,6 +36,9 @@ class engine {
     std::uint16_t tag = 1;
     // Called on each thread of the engine before anything else, so that the shell knows its context.
     std::function<void(thread_context&)> adopt_thread = [](thread_context&) {};
+    // Stepped: lets other agents step and time pass until done(), at most `limit`; for callers that
+    // would be blocked. Empty: they block, or do not wait for room.
+    std::function<void(const std::function<bool()>& done, duration limit)> pass_time;
   };
 
   // The errors of scheduler::open().

@@ -40,43 +40,52 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   return reject::none;
 }
 
-// For a share without credits.
-reject take_credits(core& c, queue_share& share, ready_queue& queue,
-                    std::uint32_t wanted) noexcept {
+std::uint32_t take_set_aside(const admission& a, std::uint32_t wanted) noexcept {
+  return a.share.credits.take(wanted, a.queue.recall(), a.c.asymmetric);
+}
+
+// For a share without credits. `taken`: how many, more than wanted where the bound is large.
+reject take_credits(core& c, ready_queue& queue, std::uint32_t wanted,
+                    std::uint32_t& taken) noexcept {
   const std::uint32_t lump = std::min(queue.room().lump(), c.room.lump());
   const std::uint32_t of_queue = queue.room().take(std::max(lump, wanted));
   if (of_queue == 0) return reject::queue_full;
   const std::uint32_t of_both = c.room.take(of_queue);
   if (of_both < of_queue) queue.room().give(of_queue - of_both);
   if (of_both == 0) return reject::scheduler_full;
-  share.credits = of_both;
+  taken = of_both;
   return reject::none;
 }
 
-// A credit, at the cost of an older job if the queue sheds. `before_shedding` makes the call's own
-// jobs old enough for that.
+void give_credits(const admission& a, std::uint32_t count) noexcept {
+  if (count == 0) return;
+  a.queue.room().give(count);
+  a.c.room.give(count);
+}
+
+// Sets aside credits that a call does not use; gives back those beyond what a thread may set aside.
+void put_credits(const admission& a, std::uint32_t count) noexcept {
+  if (count == 0) return;
+  const auto kept_max = [&a] {
+    const std::uint32_t lump = std::min(a.queue.room().lump(), a.c.room.lump());
+    return lump == 1 ? 0 : lump;
+  };
+  give_credits(a, count - a.share.credits.put(count, kept_max, a.queue.recall(), a.c.asymmetric));
+}
+
+// As take_credits(), at the cost of an older job if the queue sheds. `before_shedding` makes the
+// call's own jobs old enough for that.
 template <class F>
-reject obtain_credit(admission& a, unsigned band, std::uint32_t wanted,
-                     F before_shedding) noexcept {
+reject obtain_credits(admission& a, unsigned band, std::uint32_t wanted, std::uint32_t& taken,
+                      F before_shedding) noexcept {
   for (;;) {
-    const reject r = take_credits(a.c, a.share, a.queue, wanted);
+    const reject r = take_credits(a.c, a.queue, wanted, taken);
     if (r != reject::queue_full || a.queue.when_full() != when_full::shed) return r;
     if (a.queue.room().is_exceeded()) return r;  // lowering a bound ends no job
     if (!before_shedding()) return reject::memory;
     if (!shed_one(a.c, a.context, a.share, a.queue, band)) return r;
     settle_room(a.c, a.context);
   }
-}
-
-// Gives back credits that a call took and did not use, beyond what a thread may set aside.
-void return_surplus(admission& a) noexcept {
-  const std::uint32_t lump = std::min(a.queue.room().lump(), a.c.room.lump());
-  const std::uint32_t kept = lump == 1 ? 0 : lump;
-  if (a.share.credits <= kept) return;
-  const std::uint32_t surplus = a.share.credits - kept;
-  a.share.credits = kept;
-  a.queue.room().give(surplus);
-  a.c.room.give(surplus);
 }
 
 // Words of 16 bytes, the last one overlapping: a call of memcpy costs more than these.
@@ -241,8 +250,7 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
       continue;  // somebody guessed the id and cancelled it: then it was a job
     release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
-    a.queue.room().give(1);
-    a.c.room.give(1);
+    give_credits(a, 1);
   }
 }
 
@@ -268,6 +276,7 @@ struct bulk {
   std::array<std::uint64_t, batch_max> places{};
   std::size_t held = 0;  // places, all of `band`
   unsigned band = 0;
+  std::uint32_t credits = 0;  // of jobs to come; what is left is put aside at the end
   job_id last_held{};
 
   // Pushes what is held: those jobs are accepted then. False: no memory; they are undone.
@@ -290,10 +299,13 @@ struct bulk {
     band = b;
     // What is due later is accepted at once, and the answer is a prefix.
     if (!plain && is_later(spec.options) && !flush()) return reject::memory;
-    if (a.share.credits == 0) {
+    if (credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
-      const reject r = obtain_credit(a, band, wanted, [this] { return flush(); });
-      if (r != reject::none) return r;
+      credits = take_set_aside(a, wanted);
+      if (credits == 0) {
+        const reject r = obtain_credits(a, band, wanted, credits, [this] { return flush(); });
+        if (r != reject::none) return r;
+      }
     }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
@@ -303,7 +315,7 @@ struct bulk {
       return reject::memory;
     }
     id = made.id;
-    --a.share.credits;
+    --credits;
     if (!made.is_ready) {
       ++answer.accepted;
       answer.ticket.id = id;
@@ -342,18 +354,19 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               c.running_kinds[kind.index].attempts_max,
               c.clock.recent_boot_ns(context.clock_reading)};
   const unsigned band = band_of(how.priority);
-  if (share->credits == 0) {
-    const reject r = obtain_credit(a, band, 1, [] { return true; });
+  if (take_set_aside(a, 1) == 0) {
+    std::uint32_t credits = 0;
+    const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
     if (r != reject::none) return refuse(r);
+    put_credits(a, credits - 1);
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
   newcomer made;
   if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
-    return_surplus(a);
+    put_credits(a, 1);
     return refuse(reject::memory);
   }
-  --share->credits;
   answer.ticket.id = made.id;
   if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
     answer.ticket = {};
@@ -382,7 +395,7 @@ submit_answers take_in(core& c, thread_context& context, queue_ref queue, kind_r
     if (!ids.empty()) ids[i] = id;
   }
   if (!b.flush()) answer.reason = reject::memory;
-  return_surplus(b.a);
+  put_credits(b.a, b.credits);
   return answer;
 }
 

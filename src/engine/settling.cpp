@@ -114,7 +114,11 @@ class settlement {
   // A handler that overran is back: its thread is free again, and what it said did not count.
   void note_late_return(bool is_mine) noexcept {
     context_.counts.add(tally::stale_results);
-    core_.overruns.fetch_sub(1, relaxed);  // relaxed: a number for health and for replacements
+    core_.overruns.fetch_sub(1, seq_cst);  // before the wakes: see drain::run()
+    if (core_.drains_alive.load(seq_cst) > core_.settings.drains) {
+      while (core_.idle.wake_one()) {  // a replacement that sleeps must see that it is one too many
+      }
+    }
     if (is_mine) return;
     core_.say.say(log_level::warning, "handler.late",
                   "the handler of a job that had died of its overrun has returned", id_);

@@ -32,6 +32,7 @@ void thread_context::free_slot(slab& jobs, std::uint32_t slot) noexcept {
 }
 
 queue_share* thread_context::add_share(unsigned queue) noexcept {
+  const std::lock_guard lock(adding_);
   try {
     if (queue >= shares_.size()) shares_.resize(queue + 1);
     shares_[queue] = std::make_unique<queue_share>();

@@ -18,6 +18,7 @@
 #include "job/slab.hpp"
 #include "ready/board.hpp"
 #include "ready/ready_queue.hpp"
+#include "ready/set_aside.hpp"
 
 namespace pawl {
 
@@ -39,7 +40,7 @@ constexpr thread_role role_of(context_role r) noexcept {
 struct queue_share {
   std::array<std::optional<band::producer>, priority_count> producers;
   std::array<std::optional<band::consumer>, priority_count> consumers;
-  std::uint32_t credits = 0;  // each is one of the queue's and one of the scheduler's
+  set_aside credits;  // each is one of the queue's and one of the scheduler's
 };
 
 // Room of ended jobs that has not been given back yet.
@@ -109,6 +110,13 @@ class thread_context {
     }
   }
 
+  // What is set aside of a queue whose credits are called back: any thread; see set_aside.hpp. A share
+  // that its thread adds after this looked has nothing set aside, and its thread sees the recall.
+  std::uint32_t take_recalled(unsigned queue) noexcept {
+    const std::lock_guard lock(adding_);
+    return queue < shares_.size() && shares_[queue] ? shares_[queue]->credits.take_recalled() : 0;
+  }
+
   tally counts;
   room_debt debt;
   board_line line;
@@ -127,6 +135,7 @@ class thread_context {
   // time.
   magazine* current_;
   magazine* spare_;
+  std::mutex adding_;  // held by who changes shares_ and by who reads it on another thread
   std::vector<std::unique_ptr<queue_share>> shares_;
   std::optional<timer_inbox::producer> timer_producer_;
   std::optional<timer_inbox::consumer> timer_consumer_;

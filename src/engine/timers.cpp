@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t inbox_entries_max = 4096;  // of a step
 constexpr std::size_t fires_max = 1024;
-constexpr std::size_t turn_entries_max = 4096;
+constexpr std::size_t turn_entries_max = 1024;
 constexpr std::uint64_t stale_min = 4096;  // below that a turn is not worth its while
 constexpr std::uint64_t memory_wait_ns = 1'000'000;
 constexpr std::int64_t wall_step_ns = 1'000'000;  // less is the slewing of a time daemon
@@ -147,7 +147,7 @@ class firing {
   timers& owner_;
   thread_context& context_;
   const std::uint64_t now_ns_;
-  std::array<std::uint64_t, 256> places_{};
+  std::array<std::uint64_t, 256> places_;
   std::size_t held_ = 0;  // places, all of queue_ and band_
   unsigned queue_ = 0;
   unsigned band_ = 0;
@@ -180,11 +180,16 @@ bool timers::step(core& c, thread_context& context) noexcept {
   if (had_news) drain_inbox(c, context);
   if (wall_clock_used_.load(relaxed)) look_at_wall_clock(c, now);
   firing f(c, *this, context, now);
-  wheel_.step(now, fires_max, [&f](std::span<const timer_entry> due) { f.fire(due); });
+  const auto fire = [&f](std::span<const timer_entry> due) { f.fire(due); };
+  if (exact_) {
+    exact_->step(now, fire);
+  } else {
+    wheel_.step(now, fires_max, fire);
+  }
   f.flush();
   turn(c, context, now);
-  count_.store(wheel_.entries(), relaxed);
-  sleep_.let_go(is_turning_ ? 0 : wheel_.next_expiry_ns());
+  count_.store(entries(), relaxed);
+  sleep_.let_go(is_turning_ ? 0 : next_expiry_ns(c));
   return had_news || was_due;
 }
 
@@ -201,9 +206,19 @@ void timers::drain_inbox(const core& c, thread_context& context) noexcept {
   sleep_.leave_news();  // there may be more
 }
 
+std::uint64_t timers::next_expiry_ns(const core& c) noexcept {
+  if (!exact_) return wheel_.next_expiry_ns();
+  return exact_->next_ns([&c](const timer_entry& e) {
+    const slot& job = job_of(c, e);
+    return is_current(job, job_word{job.word.load(acquire)}, e) &&
+           !(is_expiry(e) && job.expires == 0);
+  });
+}
+
 // The wheel has address space for more entries than there can be, so only memory may be missing; the
 // entry's job must not be lost: wait for some.
 void timers::insert(const core& c, const timer_entry& entry) noexcept {
+  if (exact_) return exact_->push(entry);
   while (!wheel_.insert(entry)) c.clock.sleep_for(memory_wait_ns);
 }
 
@@ -212,13 +227,26 @@ void timers::insert(const core& c, const timer_entry& entry) noexcept {
 void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept {
   if (!is_turning_) {
     const std::uint64_t stale = stale_.load(relaxed);
-    const bool many = are_many(stale, wheel_.entries());
+    const bool many = are_many(stale, entries());
     if (!many && !is_reckoning_) return;
     stale_.fetch_sub(many ? stale : 0, relaxed);
+    if (exact_) {
+      exact_->change([&](timer_entry& e) {
+        const slot& job = job_of(c, e);
+        if (!is_current(job, job_word{job.word.load(acquire)}, e)) return false;
+        if (is_reckoning_ && !is_expiry(e) && job.by_wall_clock) {
+          e.due_ns = boot_ns_of(c, job.due_ns, now_ns);
+        }
+        return true;
+      });
+      is_reckoning_ = false;
+      return;
+    }
     is_turning_ = true;
   }
   timer_inbox::producer* const token = context.timer_producer(inbox_);
   is_turning_ = wheel_.compact(turn_entries_max, [&](std::span<timer_entry> entries) {
+    for (const timer_entry& e : entries) __builtin_prefetch(&job_of(c, e));
     const auto end = std::remove_if(entries.begin(), entries.end(), [&](timer_entry& e) {
       const slot& job = job_of(c, e);
       const job_word word{job.word.load(acquire)};

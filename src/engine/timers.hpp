@@ -19,11 +19,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/alarm.hpp"
 #include "base/atomic.hpp"
 #include "base/fifo.hpp"
 #include "engine/timer_sleep.hpp"
+#include "time/due_heap.hpp"
 #include "time/wheel.hpp"
 
 namespace pawl {
@@ -49,12 +51,18 @@ class timers {
       : wheel_(now_ns, entries_max), sleep_(wakes) {}
   [[nodiscard]] bool is_ready() const noexcept { return wheel_.is_ready(); }
 
+  // Before the first entry: fire to the nanosecond, in the place of the wheel (due_heap.hpp).
+  void be_exact(std::uint64_t seed) { exact_.emplace(seed); }
+
   // The job is scheduled, or has an expiry. Waits only when there is no memory at all.
   void add(const core& c, thread_context& context, const timer_entry& entry) noexcept;
   // A job whose entry is in the wheel ended before it was due.
   void note_stale() noexcept;
   // A job that is due by the wall clock was added.
   void note_wall_clock() noexcept { wall_clock_used_.store(true, relaxed); }  // before its entry
+
+  // The wall clock was set. Who turns the wheel now may have looked at it before.
+  void tell_clock_set() noexcept { sleep_.tell(0); }
 
   // Is there something to do at `now_ns`? Two loads.
   [[nodiscard]] bool is_due(std::uint64_t now_ns) const noexcept {
@@ -82,7 +90,13 @@ class timers {
   void turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept;
   void look_at_wall_clock(const core& c, std::uint64_t now_ns) noexcept;
 
+  [[nodiscard]] std::size_t entries() const noexcept {
+    return exact_ ? exact_->size() : wheel_.entries();
+  }
+  std::uint64_t next_expiry_ns(const core& c) noexcept;
+
   wheel wheel_;
+  std::optional<due_heap> exact_;  // in the place of the wheel
   timer_inbox inbox_;
   // The holder's, like the wheel.
   std::int64_t wall_offset_ns_ = 0;  // wall clock - boot clock, as it was

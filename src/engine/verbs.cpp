@@ -40,6 +40,26 @@ sighting look_up(const core& c, job_id id) noexcept {
   }
 }
 
+// Gives what threads have set aside back to the queue and to the scheduler. One caller at a time.
+void recall_credits(core& c, ready_queue& queue) noexcept {
+  queue.recall().begin();
+  if (c.asymmetric) membarrier_all_threads();
+  std::uint32_t recalled = 0;
+  // A thread whose context is added later sees the recall, or its end and with it the new bound.
+  c.contexts.for_each([&](thread_context& t) { recalled += t.take_recalled(queue.index()); });
+  queue.recall().end();
+  if (recalled == 0) return;
+  queue.room().give(recalled);
+  c.room.give(recalled);
+}
+
+// One caller at a time.
+void change_options(core& c, ready_queue& queue, const queue_options& wanted) noexcept {
+  const bool lowers = wanted.jobs_max < queue.room().bound();
+  queue.apply(wanted);
+  if (lowers) recall_credits(c, queue);
+}
+
 constexpr failure never_issued{errc::not_found, 0, "job id"};
 constexpr failure has_ended{errc::stale, 0, "job id"};
 
@@ -48,6 +68,7 @@ constexpr failure has_ended{errc::stale, 0, "job id"};
 result<queue_ref> engine::queue(std::string_view name, const queue_options& wanted) {
   if (const status ok = check_queue(name, wanted); !ok) return ok.error();
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
+  const std::lock_guard lock(changing_);
   bool full = false;
   ready_queue* const q = core_.queues.find_or_add(
       name, wanted,
@@ -57,7 +78,7 @@ result<queue_ref> engine::queue(std::string_view name, const queue_options& want
           // Either this sees the stop, or the stop sees the queue: both are under the table's lock.
           if (core_.stopping.load(seq_cst)) queue.gate().close(gate_reason::stopping);
         } else {
-          queue.apply(wanted);
+          change_options(core_, queue, wanted);
         }
       },
       full);
@@ -97,7 +118,11 @@ result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) 
                               ? request::too_late
                               : request_end_notice(const_cast<slot*>(s.job)->word, s.word);
     if (asked == request::changed) continue;
-    if (asked == request::noted) core_.waiters.wait(w, limit);
+    if (asked == request::noted && world_.pass_time) {
+      world_.pass_time([&w] { return w.told || w.stopped; }, limit);
+    } else if (asked == request::noted) {
+      core_.waiters.wait(w, limit);
+    }
     // Before the remove: after it the scheduler may be gone. A late tell() is seen after it.
     const result<job_status> known =
         asked == request::too_late ? find(id) : result<job_status>(never_issued);
@@ -170,7 +195,7 @@ result<ticket> engine::set_options(queue_ref queue, const queue_options& wanted)
   const result<ready_queue*> q = queue_at(queue);
   if (!q) return q.error();
   const std::lock_guard lock(changing_);
-  (*q)->apply(wanted);
+  change_options(core_, **q, wanted);
   return ticket{};
 }
 
@@ -184,11 +209,13 @@ void engine::close_all_gates() noexcept {
 bool engine::wait_for_room(queue_ref queue, reject reason,
                            std::chrono::steady_clock::time_point until) {
   const result<ready_queue*> q = queue_at(queue);
-  if (!q || world_.run_by == executor::stepped) return false;
+  if (!q || (world_.run_by == executor::stepped && !world_.pass_time)) return false;
   if ((*q)->when_full() != when_full::block) return false;
   credits& room = reason == reject::queue_full ? (*q)->room() : core_.room;
-  return room.wait_until_given(until,
-                               [&] { return room.has_free() || core_.stopping.load(seq_cst); });
+  const auto may_try = [&] { return room.has_free() || core_.stopping.load(seq_cst); };
+  if (!world_.pass_time) return room.wait_until_given(until, may_try);
+  world_.pass_time(may_try, (*q)->block_for());
+  return may_try();
 }
 
 health_report engine::health() const {

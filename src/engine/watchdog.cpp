@@ -14,11 +14,15 @@ namespace pawl {
 
 namespace {
 
-// The times belong to the job if it is still the same after they were read.
+// The times belong to the job if nothing has changed after they were read; the deadline is looked at
+// last: who sees a later attempt's start sees that the job went, and its deadline once the job is back.
 watchdog::picture look(const board_line& line) noexcept {
   for (;;) {
     const watchdog::picture p{line.running(), line.started_ns(), line.deadline_ns()};
-    if (line.running() == p.job && line.started_ns() == p.started_ns) return p;
+    if (line.running() == p.job && line.started_ns() == p.started_ns &&
+        line.deadline_ns() == p.deadline_ns) {
+      return p;
+    }
   }
 }
 

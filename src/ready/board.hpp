@@ -26,7 +26,7 @@
 //                 thread stores its line, then looks at watched_; the watchdog raises watched_, calls
 //                 membarrier(2), then looks at the line.
 //
-// Checked by tests/ready/board_test.cpp, tests/model/start_model.cpp.
+// Checked by tests/ready/board_test.cpp, tests/model/start_model.cpp, watch_model.cpp.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
 #include "ready/queue_gate.hpp"
+#include "ready/set_aside.hpp"
 
 namespace pawl {
 
@@ -63,6 +64,7 @@ class ready_queue {
   [[nodiscard]] const queue_gate& gate() const noexcept { return gate_; }
   [[nodiscard]] credits& room() noexcept { return room_; }
   [[nodiscard]] const credits& room() const noexcept { return room_; }
+  [[nodiscard]] credit_recall& recall() noexcept { return recall_; }
   [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
 
@@ -76,6 +78,7 @@ class ready_queue {
 
  private:
   const unsigned index_;
+  credit_recall recall_;  // here, because a submit reads the index
   const std::string name_;
   atomic<pawl::when_full> when_full_{};
   atomic<std::int64_t> block_for_ns_{};

@@ -300,6 +300,26 @@ struct spinner : two_threads {
   plain<std::uint32_t> data{0};
 };
 
+// A nap: others may go first, without a preemption, or may not; alone it ends too.
+template <std::uint32_t Unwanted>
+struct nap_beside_a_store : two_threads {
+  void run(unsigned thread) override {
+    if (thread == 1) {
+      x.store(1, seq_cst);
+      return;
+    }
+    nap();
+    require(x.load(seq_cst) != Unwanted, "the nap ended then");
+    nap();
+  }
+};
+
+TEST(explorer, a_nap_ends_at_any_time) {
+  EXPECT_TRUE(found(enumerate<nap_beside_a_store<0>>("nap", 0), "ended then"));
+  EXPECT_TRUE(found(enumerate<nap_beside_a_store<1>>("nap", 0), "ended then"));
+  EXPECT_TRUE(never(enumerate<nap_beside_a_store<2>>("nap", 0)));
+}
+
 // A loop that neither pauses nor ends is an error of its own.
 struct runaway : two_threads {
   void run(unsigned thread) override {

@@ -2,13 +2,14 @@
 //
 // What must hold: at rest nothing is left while a drain sleeps, even if a job never returns.
 // Method: drains that do what drain.cpp does in the same order (serve or steal, search, announce,
-// look, sleep; lingering at an empty queue; passing the word on), submitters that announce and
-// notify, and one that resumes a queue. A search looks once: more looks only find more. Seeded
-// bugs replace one step each.
+// look, sleep; lingering at an empty queue; passing the word on; a nap after any step), submitters
+// that announce and notify, and one that resumes a queue. A search looks once: more looks only find
+// more. A nap may last as long as others have something to do. Seeded bugs replace one step each.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 
 #include "base/eventcount.hpp"
@@ -47,6 +48,8 @@ struct stored_search {
 struct real_steps {
   using search = real_search;
   static constexpr bool ends_search_late = false;
+  static constexpr bool announces_naps = false;
+  static bool begin_nap(eventcount& idle, unsigned threads) { return idle.begin_nap(threads); }
   // For a taker of `count` places of `wanted`: is there more than it runs next? That a pop got less
   // than was wanted does not say that nothing is left.
   template <class Look, class Alone>
@@ -57,6 +60,14 @@ struct real_steps {
 // Seeded bug: the last look comes before the end of the search.
 struct looks_before_the_end : real_steps {
   static constexpr bool ends_search_late = true;
+};
+// Seeded bug: a drain that naps is announced, so that a waker may choose it and wake nobody else.
+struct naps_announced : real_steps {
+  static constexpr bool announces_naps = true;
+};
+// Seeded bug: a drain naps whoever is awake.
+struct naps_at_will : real_steps {
+  static bool begin_nap(eventcount& idle, unsigned) { return idle.begin_nap(~0u); }
 };
 // Seeded bug: who takes a job says nothing of the others.
 struct taker_is_silent : real_steps {
@@ -87,6 +98,7 @@ struct shape {
       0;  // queue 0 is paused with so many put back, and one more thread resumes it
   bool lingers = true;
   unsigned wanted = 2;
+  unsigned naps = 0;  // of a drain, at most
 };
 
 template <shape Shape, class Steps = real_steps>
@@ -146,7 +158,9 @@ class search_scenario : public scenario {
   void drain_for_ever(unsigned self) {
     bool found_before = false;
     for (;;) {
-      if (step(self)) {
+      const bool worked = step(self);
+      if (naps_[self] < Shape.naps && choose(2) != 0 && nap(self)) continue;
+      if (worked) {
         found_before = false;
         continue;
       }
@@ -168,6 +182,22 @@ class search_scenario : public scenario {
         idle_.sleep(self);
       }
     }
+  }
+
+  // False: nobody else is awake.
+  bool nap(unsigned self) {
+    if (!Steps::begin_nap(idle_, Shape.drains)) return false;
+    // Nobody came in between since the look at the sleepers.
+    is_napping_[self] = true;
+    require(!std::all_of(std::begin(is_napping_), std::end(is_napping_), [](bool n) { return n; }),
+            "all nap");
+    ++naps_[self];
+    note("naps, drain", self);
+    if (Steps::announces_naps) idle_.announce(self);
+    model::nap();
+    is_napping_[self] = false;
+    idle_.end_nap();
+    return true;
   }
 
   bool step(unsigned self) {
@@ -263,9 +293,11 @@ class search_scenario : public scenario {
   batch_ring rings_[Shape.drains];
   atomic<std::uint32_t> never_{0};
   unsigned cursors_[Shape.drains] = {};  // each drain's own
+  unsigned naps_[Shape.drains] = {};
   // Nobody's memory.
   bool started_[jobs] = {};
   unsigned inside_long_ = 0;
+  bool is_napping_[Shape.drains] = {};
 };
 
 constexpr shape two_and_two{};
@@ -275,6 +307,8 @@ constexpr shape two_queues{.queues = 2, .long_jobs = 1};
 constexpr shape batches{.submitters = 1, .jobs_each = 2, .long_jobs = 1};
 constexpr shape three_drains{.submitters = 1, .jobs_each = 3, .drains = 3, .long_jobs = 2};
 constexpr shape resumed{.submitters = 1, .long_jobs = 2, .front_jobs = 1};
+constexpr shape naps{.submitters = 1, .jobs_each = 2, .naps = 1};
+constexpr shape naps_beside_a_long_job{.long_jobs = 1, .naps = 1};
 
 // Long interleavings, and many: the slow suite is cut short earlier than elsewhere.
 effort search_effort() {
@@ -321,6 +355,16 @@ TEST(search_model, what_was_put_back_hides_nothing) {
   EXPECT_FALSE(r.failed) << r;
 }
 
+TEST(search_model, who_naps_comes_back) {
+  const report r = explore<search_scenario<naps>>("search: 2 drains nap", search_effort());
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(search_model, a_nap_beside_a_long_job_holds_nothing_up) {
+  const report r = explore<search_scenario<naps_beside_a_long_job>>("search: a long job and naps",
+                                                                    search_effort());
+  EXPECT_FALSE(r.failed) << r;
+}
+
 TEST(search_model, finds_a_look_before_the_end) {
   const report r = explore<search_scenario<two_and_two, looks_before_the_end>>(
       "search, bug: last look too early", enumeration_only());
@@ -341,5 +385,16 @@ TEST(search_model, finds_an_end_by_a_store) {
                                                                   enumeration_only());
   EXPECT_NE(r.failure.find("a job is left"), std::string::npos) << r;
 }
+TEST(search_model, finds_an_announced_nap) {
+  const report r = explore<search_scenario<naps_beside_a_long_job, naps_announced>>(
+      "search, bug: naps announced", enumeration_only());
+  EXPECT_NE(r.failure.find("a job is left"), std::string::npos) << r;
+}
+TEST(search_model, finds_that_all_nap) {
+  const report r =
+      explore<search_scenario<naps, naps_at_will>>("search, bug: naps at will", enumeration_only());
+  EXPECT_NE(r.failure.find("all nap"), std::string::npos) << r;
+}
+
 }  // namespace
 }  // namespace pawl::model

@@ -18,6 +18,30 @@ TEST(progress, says_how_long_it_will_take_once_the_input_has_ended) {
             "1,500 done of 9,000, 4 running, 2 failed, 1 jobs/s, 2:05:00 left");
 }
 
+TEST(progress, counts_jobs_that_wait_to_be_tried_again_apart) {
+  const progress_meter::clock::time_point start{};
+  progress_meter meter(start);
+  totals now;
+  now.started = 9;
+  now.ended = 3;
+  now.dead = 1;
+  now.retried = 4;
+  now.restarted = 1;
+  const progress_view view = meter.look(now, {}, start + 1s);
+  EXPECT_EQ(progress_line(view, false), "3 done, 2 running, 3 to retry, 1 failed, 3 jobs/s");
+}
+
+TEST(progress, never_wraps_an_ordinary_line) {
+  progress_view view;
+  view.done = 1'500'000;
+  view.running = 1'024;
+  view.jobs_per_second = 100'000;
+  view.total = 9'000'000;
+  view.waiting_for_retry = 65'536;
+  EXPECT_LE(progress_line(view, false).size(), 79u);
+  EXPECT_EQ(progress_line(view, false).find("left"), std::string::npos);
+}
+
 TEST(progress, shows_failures_in_red_where_colors_are_wanted) {
   progress_view view;
   EXPECT_EQ(progress_line(view, true).find('\033'), std::string::npos);

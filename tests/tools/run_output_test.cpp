@@ -102,10 +102,12 @@ TEST(run_output, jsonl_is_one_object_per_job_with_all_members) {
     }
   }
   EXPECT_TRUE(contains(lines[0], "\"line\":1,\"input\":\"0\""));
-  EXPECT_TRUE(contains(lines[0], "\"state\":\"completed\",\"cause\":null,\"exit_code\":0"));
+  EXPECT_TRUE(
+      contains(lines[0], "\"state\":\"completed\",\"cause\":null,\"attempts\":1,\"exit_code\":0"));
   EXPECT_TRUE(contains(lines[0], "\"error\":null"));
   EXPECT_TRUE(contains(lines[0], "\"error_output\":\"err\""));
-  EXPECT_TRUE(contains(lines[1], "\"state\":\"dead\",\"cause\":\"handler\",\"exit_code\":7"));
+  EXPECT_TRUE(contains(lines[1],
+                       "\"state\":\"dead\",\"cause\":\"handler\",\"attempts\":1,\"exit_code\":7"));
   EXPECT_TRUE(contains(lines[1], "\"error\":\"it exited with 7\""));
   EXPECT_TRUE(contains(lines[2], "\"input\":\"\xef\xbf\xbd\\\"\\\\\""));
 }
@@ -130,8 +132,15 @@ TEST(run_output, dry_run_says_what_would_run_and_runs_nothing) {
   EXPECT_EQ(end.errors, "");
   EXPECT_NE(::access(mark.c_str(), F_OK), 0);
   EXPECT_EQ(run_pawl({"run", "--dry-run", "digest"}, "x\n").output, "sha256sum x\n");
-  EXPECT_EQ(run_pawl({"run", "--dry-run", "-o", "jsonl", "sleep"}, "5\n").output,
-            "{\"line\":1,\"input\":\"5\",\"would_run\":\"sleep 5\"}\n");
+  EXPECT_EQ(
+      run_pawl({"run", "--dry-run", "-o", "jsonl", "sleep"}, "5\n").output,
+      "{\"line\":1,\"input\":\"5\",\"would_run\":\"sleep 5\",\"kind\":\"sleep\",\"queue\":\"run\","
+      "\"priority\":\"normal\",\"attempts\":1,\"delay_ns\":0,\"timeout_ns\":0}\n");
+  EXPECT_EQ(run_pawl({"run", "--dry-run", "--attempts", "3", "--backoff", "2s", "--timeout", "1m",
+                      "--after", "250ms", "--priority", "low", "--", "date"},
+                     "x\n")
+                .output,
+            "date x  # after 250 ms, priority low, timeout 60 s, at most 3 attempts, backoff 2s\n");
   EXPECT_EQ(run_pawl({"run", "--dry-run", "noop"}, "").exit_code, 1);
 }
 
@@ -160,7 +169,30 @@ TEST(run_output, wrong_usage_exits_2_says_why_and_writes_no_data) {
                                  {"run", "noop", "--for", "1s"},
                                  {"run", "sleep", "--for", "soon"},
                                  {"run", "noop", "--no-such-option"},
-                                 {"run", "noop", "more"}}) {
+                                 {"run", "noop", "more"},
+                                 {"run", "--attempts", "0", "--", "x"},
+                                 {"run", "--attempts", "256", "--", "x"},
+                                 {"run", "--attempts", "-1", "--", "x"},
+                                 {"run", "--attempts", "2", "noop"},
+                                 {"run", "--backoff", "1s", "--", "x"},
+                                 {"run", "--attempts", "2", "--backoff", "often", "--", "x"},
+                                 {"run", "--attempts", "2", "--backoff", "", "--", "x"},
+                                 {"run", "--timeout", "0", "--", "x"},
+                                 {"run", "--timeout", "", "--", "x"},
+                                 {"run", "--timeout", "soon", "--", "x"},
+                                 {"run", "--timeout", "1s", "noop"},
+                                 {"run", "--after", "0s", "noop"},
+                                 {"run", "--after", "-1s", "noop"},
+                                 {"run", "--after", "101y", "noop"},
+                                 {"run", "--dead-on", "2", "--", "x"},
+                                 {"run", "--attempts", "2", "--dead-on", "0", "--", "x"},
+                                 {"run", "--attempts", "2", "--dead-on", "2", "digest"},
+                                 {"run", "--halt", "0", "noop"},
+                                 {"run", "--halt", "x", "noop"},
+                                 {"run", "--jsonl", "-0"},
+                                 {"run", "--jsonl", "--"},
+                                 {"run", "--jsonl", "--for", "1s"},
+                                 {"run", "--jsonl", "-j", "1025"}}) {
     const process_end end = run_pawl(arguments, "");
     std::string typed;
     for (const auto& word : arguments) typed += word + ' ';

@@ -117,6 +117,41 @@ TEST(run_stop, ctrl_c_wakes_jobs_that_sleep_and_an_intake_that_waits) {
   EXPECT_EQ(process.wait().exit_code, 130);
 }
 
+// The intake stops, what runs ends, what has not started never does, and the input may stay open.
+TEST(run_stop, halt_lets_running_jobs_finish_and_starts_no_more) {
+  const temporary_folder folder;
+  words command =
+      telling_command(folder, "case $1 in 1|2) exit 1;; esac; while [ ! -e " + folder.path() +
+                                  "/go ]; do sleep 0.02; done; echo $1 finished");
+  command.insert(command.begin() + 1, {"--halt", "2"});
+  pawl_process process(command);
+  process.write("3\n4\n");
+  ASSERT_TRUE(becomes_true([&] { return is_there(folder, "3") && is_there(folder, "4"); }));
+  process.write("1\n2\n");
+  ASSERT_TRUE(becomes_true([&] { return is_there(folder, "1") && is_there(folder, "2"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  process.write("5\n6\n");
+  folder.add("go", "");
+  const process_end end = process.wait();
+  EXPECT_EQ(end.exit_code, 8);
+  EXPECT_EQ(lines_of(end.output).size(), 2u) << end.output;
+  EXPECT_TRUE(contains(end.errors, "completed 2, dead 2\n")) << end.errors;
+  EXPECT_TRUE(contains(end.errors, "pawl: halted after 2 failures\n")) << end.errors;
+  EXPECT_FALSE(is_there(folder, "5"));
+}
+
+TEST(run_stop, halt_counts_failures_only) {
+  EXPECT_EQ(run_pawl({"run", "--halt", "2", "sleep"}, "0\nx\n0\n").exit_code, 8);
+  const process_end good = run_pawl({"run", "--halt", "1", "noop"}, "1\n2\n");
+  EXPECT_EQ(good.exit_code, 0);
+  EXPECT_FALSE(contains(good.errors, "halted"));
+  // None completed, but --halt is what ended it; and one failure is enough for an endless input.
+  const process_end end = run_program(
+      {"bash", "-c", "yes x | " PAWL_COMMAND " run --halt 1 -q sleep; echo ${PIPESTATUS[1]}"}, "");
+  EXPECT_EQ(end.output, "8\n") << end.errors;
+  EXPECT_TRUE(contains(end.errors, "halted after 1 failure\n")) << end.errors;
+}
+
 // Not only the commands but also what they have started, which no parent-death signal reaches.
 TEST(run_stop, kill_9_leaves_no_process_behind) {
   const temporary_folder folder;

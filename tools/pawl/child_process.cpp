@@ -12,13 +12,15 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <optional>
 
 namespace pawl_tool {
 
 namespace {
 
-constexpr std::chrono::milliseconds time_to_close_output{1'000};
+using clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds time_to_close_output{1};
+constexpr std::chrono::seconds time_to_terminate{5};
 
 std::string error_text(std::string_view what, int error) {
   return std::string(what) + ": " + std::strerror(error);
@@ -91,8 +93,52 @@ child_runner::child_runner(const stop_request& stop, capture_budget& captures)
   ::_exit(127);
 }
 
+// When something is to be done about a program that does not end by itself.
+class child_runner::timeline {
+ public:
+  enum class step { none, terminate, kill, leave };
+
+  explicit timeline(clock::time_point deadline) : next_(deadline) {}
+
+  [[nodiscard]] step due(clock::time_point now) noexcept {
+    if (now >= leave_) return step::leave;
+    if (now < next_) return step::none;
+    if (is_terminated_) {
+      next_ = never;
+      leave_ = now + time_to_close_output;
+      return step::kill;
+    }
+    is_terminated_ = true;
+    next_ = now + time_to_terminate;
+    return step::terminate;
+  }
+  // What it leaves behind gets a second, or what is left of the five. Too late for a timeout.
+  void exited(clock::time_point now) noexcept {
+    leave_ = is_terminated_ ? std::min(next_, leave_) : now + time_to_close_output;
+    if (!is_terminated_) next_ = never;
+  }
+  // It has been killed for another reason: there is nothing to be done any more.
+  void killed() noexcept { next_ = never; }
+
+  // For poll(): at most an hour.
+  [[nodiscard]] int wait_ms(clock::time_point now) const noexcept {
+    using namespace std::chrono;
+    const auto wake = std::min(next_, leave_);
+    if (wake == never) return -1;
+    const auto left = std::clamp<clock::duration>(wake - now, 0ns, 1h);
+    return static_cast<int>(ceil<milliseconds>(left).count());
+  }
+
+ private:
+  static constexpr auto never = clock::time_point::max();
+  clock::time_point next_;           // the next signal
+  clock::time_point leave_ = never;  // its output is not waited for any longer
+  bool is_terminated_ = false;
+};
+
 child_end child_runner::run(const std::string& path, const std::vector<std::string>& words,
-                            captured_output& output, captured_output& errors) {
+                            clock::time_point deadline, captured_output& output,
+                            captured_output& errors) {
   child_end end;
   pipes from;
   if (const int error = from.open(); error != 0) {
@@ -112,18 +158,18 @@ child_end child_runner::run(const std::string& path, const std::vector<std::stri
   }
   from.output_end.close();
   from.errors_end.close();
-  if (failed_errno == 0) follow(child, from, end, output, errors);
+  if (failed_errno == 0) follow(child, from, timeline(deadline), end, output, errors);
   end.status = reap(child);
   if (failed_errno != 0) end.error = error_text("cannot run " + path, failed_errno);
   return end;
 }
 
 // Captures until the program is over.
-void child_runner::follow(pid_t child, pipes& from, child_end& end, captured_output& output,
-                          captured_output& errors) {
-  using clock = std::chrono::steady_clock;
+void child_runner::follow(pid_t child, pipes& from, timeline when, child_end& end,
+                          captured_output& output, captured_output& errors) {
   const auto kill_it = [&] {
     end.killed = true;
+    when.killed();
     ::kill(-child, SIGKILL);
   };
   const auto capture = [&](descriptor& source, captured_output& to) {
@@ -139,29 +185,36 @@ void child_runner::follow(pid_t child, pipes& from, child_end& end, captured_out
 
   // Without it (before Linux 5.3) only the end of the output tells that the program is over.
   descriptor exit_event(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  std::optional<clock::time_point> deadline;
   int stop = stop_.now_descriptor();
   while (exit_event || from.output || from.errors) {
     pollfd wait[4] = {{from.output.get(), POLLIN, 0},
                       {from.errors.get(), POLLIN, 0},
                       {exit_event.get(), POLLIN, 0},
                       {stop, POLLIN, 0}};
-    int limit_ms = -1;
-    if (deadline) {
-      const auto left = *deadline - clock::now();
-      if (left <= clock::duration::zero()) return;
-      limit_ms = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-    }
-    ::poll(wait, 4, limit_ms);
+    ::poll(wait, 4, when.wait_ms(clock::now()));
     if (wait[0].revents != 0) capture(from.output, output);
     if (wait[1].revents != 0) capture(from.errors, errors);
     if (wait[2].revents != 0) {
       exit_event.close();
-      deadline = clock::now() + time_to_close_output;
+      when.exited(clock::now());
     }
     if (wait[3].revents != 0) {
       stop = -1;
       kill_it();
+    }
+    switch (when.due(clock::now())) {
+      case timeline::step::none:
+        break;
+      case timeline::step::terminate:
+        end.timed_out = true;
+        ::kill(-child, SIGTERM);
+        ::kill(-child, SIGCONT);  // to those that are stopped it comes only now
+        break;
+      case timeline::step::kill:
+        ::kill(-child, SIGKILL);
+        break;
+      case timeline::step::leave:
+        return;
     }
   }
 }

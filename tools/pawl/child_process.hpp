@@ -4,10 +4,13 @@
 // dispositions are as at login, and of our descriptors it has only 0, 1 and 2.
 // It is over when it has exited and its output is closed, or one second after it has exited; what
 // is then left of its process group is killed. It dies with us, see process_guard.hpp.
+// At its deadline the group gets SIGTERM, and SIGKILL five seconds later unless all is over; in
+// between, what outlives the program may go on as well.
 #pragma once
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,7 @@ struct child_end {
   std::string error;  // empty: it ran, and `status` is what waitpid() says
   int status = 0;
   bool killed = false;  // by us: the run was stopped, or its output had no room
+  bool timed_out = false;
 };
 
 class child_runner {
@@ -32,13 +36,15 @@ class child_runner {
   // Blocks until the program is over. `path` is not searched for; words[0] is its name for itself.
   // Any number of threads at the same time. The calling thread must live as long as the program.
   child_end run(const std::string& path, const std::vector<std::string>& words,
-                captured_output& output, captured_output& errors);
+                std::chrono::steady_clock::time_point deadline, captured_output& output,
+                captured_output& errors);
 
  private:
   struct start;
   struct pipes;
   static int start_child(const start& how) noexcept;
-  void follow(pid_t child, pipes& from, child_end& end, captured_output& output,
+  class timeline;
+  void follow(pid_t child, pipes& from, timeline when, child_end& end, captured_output& output,
               captured_output& errors);
   int reap(pid_t child) noexcept;
 

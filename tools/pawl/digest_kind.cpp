@@ -46,22 +46,27 @@ class digest_kind final : public kind {
  public:
   explicit digest_kind(const stop_request& stop) : stop_(stop) {}
 
-  void run(std::string_view line, job_result& result) override {
-    if (line.empty()) {
+  void run(const job_input& input, job_result& result) override {
+    const std::string_view name = input.text;
+    result.hopeless = true;  // unless there is a name
+    if (name.empty()) {
       result.error = "an empty line names no file";
-    } else if (line.find('\0') != line.npos) {
+    } else if (name.find('\0') != name.npos) {
       result.error = "the name holds a NUL byte";
     } else {
-      digest_file(std::string(line), result);
+      result.hopeless = false;
+      digest_file(std::string(name), input.deadline, result);
     }
   }
 
-  std::string describe(std::string_view line) const override {
-    return "sha256sum " + shell_word(line);
+  std::string describe(const job_input& input) const override {
+    return "sha256sum " + shell_word(input.text);
   }
 
  private:
-  void digest_file(const std::string& name, job_result& result) const {
+  using clock = job_input::clock;
+
+  void digest_file(const std::string& name, clock::time_point deadline, job_result& result) const {
     // Not to wait where opening a pipe without a writer would.
     const descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat about {};
@@ -72,17 +77,22 @@ class digest_kind final : public kind {
     } else if (!S_ISREG(about.st_mode)) {
       result.error = "it is not a regular file";
     } else {
-      digest_content(file.get(), name, result);
+      digest_content(file.get(), name, deadline, result);
     }
   }
 
-  void digest_content(int file, const std::string& name, job_result& result) const {
+  void digest_content(int file, const std::string& name, clock::time_point deadline,
+                      job_result& result) const {
     thread_local sha256 hash;
     thread_local const std::unique_ptr<char[]> piece(new char[piece_bytes]);
     bool good = hash.begin();
     while (good) {
       if (stop_.now()) {
         result.error = "stopped";
+        return;
+      }
+      if (deadline != clock::time_point::max() && clock::now() >= deadline) {
+        result.timed_out = true;
         return;
       }
       const ssize_t got = ::read(file, piece.get(), piece_bytes);

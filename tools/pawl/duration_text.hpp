@@ -12,4 +12,6 @@ namespace pawl_tool {
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(
     std::string_view text) noexcept;
 
+[[nodiscard]] std::optional<std::chrono::nanoseconds> duration_of_seconds(double seconds) noexcept;
+
 }  // namespace pawl_tool

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "child_process.hpp"
 #include "kind.hpp"
@@ -52,34 +53,36 @@ std::string replace_place(std::string_view word, std::string_view line) {
 class exec_kind final : public kind {
  public:
   exec_kind(const run_settings& settings, const stop_request& stop, capture_budget& captures)
-      : command_(settings.command) {
+      : command_(settings.command), dead_on_(settings.dead_on) {
     for (const std::string& word : command_) {
       if (word.find(place) != word.npos) has_place_ = true;
     }
     if (settings.dry_run) return;
     runner_ = std::make_unique<child_runner>(stop, captures);
-    if (command_.front().find(place) == std::string::npos)
+    if (!command_.empty() && command_.front().find(place) == std::string::npos) {
       program_ = find_program(command_.front());
+    }
   }
 
-  void run(std::string_view line, job_result& result) override {
-    if (line.find('\0') != line.npos) {
+  void run(const job_input& input, job_result& result) override {
+    if (!input.is_words && input.text.find('\0') != input.text.npos) {
+      result.hopeless = true;
       result.error = "an argument cannot hold a NUL byte";
       return;
     }
-    const std::vector<std::string> words = words_for(line);
+    const std::vector<std::string> words = words_for(input);
     const std::string found = program_.empty() ? find_program(words.front()) : std::string();
     const std::string& program = program_.empty() ? found : program_;
     if (program.empty()) {
       result.error = "there is no program " + printable(words.front());
       return;
     }
-    take_end(runner_->run(program, words, result.output, result.errors), result);
+    take_end(runner_->run(program, words, input.deadline, result.output, result.errors), result);
   }
 
-  std::string describe(std::string_view line) const override {
+  std::string describe(const job_input& input) const override {
     std::string text;
-    for (const std::string& word : words_for(line)) {
+    for (const std::string& word : words_for(input)) {
       if (!text.empty()) text += ' ';
       text += shell_word(word);
     }
@@ -87,25 +90,33 @@ class exec_kind final : public kind {
   }
 
  private:
-  std::vector<std::string> words_for(std::string_view line) const {
+  // An array comes only for a command without a place: the reader of --jsonl sees to that.
+  std::vector<std::string> words_for(const job_input& input) const {
     std::vector<std::string> words;
     words.reserve(command_.size() + 1);
-    for (const std::string& word : command_) words.push_back(replace_place(word, line));
-    if (!has_place_) words.emplace_back(line);
+    for (const std::string& word : command_) words.push_back(replace_place(word, input.text));
+    if (input.is_words) {
+      for (std::string& word : words_in(input.text)) words.push_back(std::move(word));
+    } else if (!has_place_) {
+      words.emplace_back(input.text);
+    }
     return words;
   }
 
-  static void take_end(const child_end& end, job_result& result) {
+  void take_end(const child_end& end, job_result& result) const {
     result.error = end.error;
+    result.timed_out = end.timed_out && !end.killed;
     if (!end.error.empty() && !end.killed) return;
     if (WIFEXITED(end.status)) {
       result.exit_code = WEXITSTATUS(end.status);
-      if (result.error.empty() && *result.exit_code != 0) {
+      result.hopeless = dead_on_.test(static_cast<std::size_t>(*result.exit_code));
+      if (result.error.empty() && end.killed) result.error = "stopped";
+      if (result.completed() && *result.exit_code != 0) {
         result.error = "it exited with " + std::to_string(*result.exit_code);
       }
     } else if (WIFSIGNALED(end.status)) {
       result.signal = WTERMSIG(end.status);
-      if (result.error.empty()) {
+      if (result.completed()) {
         result.error = end.killed ? "stopped"
                                   : "it was ended by signal " + std::to_string(*result.signal) +
                                         " (" + ::sigdescr_np(*result.signal) + ")";
@@ -114,6 +125,7 @@ class exec_kind final : public kind {
   }
 
   const std::vector<std::string> command_;
+  const exit_codes dead_on_;
   bool has_place_ = false;
   std::string program_;  // found once, unless its name depends on the line
   std::unique_ptr<child_runner> runner_;

@@ -30,7 +30,10 @@ std::size_t job_window::room(std::span<const input_line> lines) const {
   const std::uint64_t acquired = acquired_jobs_.load();
   const std::uint64_t held_jobs = acquired - now.released_jobs;
   if (held_jobs == 0) return 1;
-  const std::uint64_t unfinished_jobs = acquired - now.ended - now.refused;
+  std::uint64_t unfinished_jobs = acquired - now.ended - now.refused;
+  if (!limits_.retries_are_unfinished) {
+    unfinished_jobs -= std::min(unfinished_jobs, now.waiting_for_retry());
+  }
   if (held_jobs >= limits_.jobs_max || unfinished_jobs >= limits_.unfinished_jobs_max ||
       captures_.held_bytes() >= limits_.held_output_bytes_max) {
     return 0;

@@ -23,6 +23,7 @@ namespace pawl_tool {
 struct window_limits {
   std::uint64_t jobs_max = 65'536;  // not yet released: waiting, running or to be written
   std::uint64_t unfinished_jobs_max = 65'536;  // waiting or running
+  bool retries_are_unfinished = true;  // false: jobs that wait for a retry do not count there
   // Of lines not yet released. A line is held at most four times over: as payload, as copy for its
   // result, as text to be written, and in the writer's buffer.
   std::uint64_t line_bytes_max = std::uint64_t{16} << 20;
@@ -43,6 +44,9 @@ class job_window {
   [[nodiscard]] std::uint64_t acquired_jobs() const noexcept { return acquired_jobs_.load(); }
 
   void changed() noexcept;
+
+  // Nothing more is let in.
+  [[nodiscard]] bool stopped() const noexcept { return stop_.intake_stopped(); }
 
  private:
   template <class Ready>

@@ -18,9 +18,11 @@ std::string_view name(kind_name which) noexcept {
   return "";
 }
 
-std::unique_ptr<kind> make_kind(const run_settings& settings, const stop_request& stop,
-                                capture_budget& captures) {
-  switch (settings.kind) {
+namespace {
+
+std::unique_ptr<kind> make_kind(kind_name which, const run_settings& settings,
+                                const stop_request& stop, capture_budget& captures) {
+  switch (which) {
     case kind_name::digest:
       return make_digest_kind(stop);
     case kind_name::exec:
@@ -31,6 +33,16 @@ std::unique_ptr<kind> make_kind(const run_settings& settings, const stop_request
       return make_sleep_kind(settings, stop);
   }
   std::abort();
+}
+
+}  // namespace
+
+kind_set::kind_set(const run_settings& settings, const stop_request& stop,
+                   capture_budget& captures) {
+  for (const kind_name which : all_kinds) {
+    if (!settings.jsonl && which != settings.kind) continue;
+    kinds_[static_cast<std::size_t>(which)] = make_kind(which, settings, stop, captures);
+  }
 }
 
 }  // namespace pawl_tool

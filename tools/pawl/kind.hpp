@@ -1,11 +1,14 @@
-// kind.hpp -- a kind of job `pawl run` can do: what it does with a line.
+// kind.hpp -- a kind of job `pawl run` can do: what it does with a line or a
+// payload.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "captured_output.hpp"
+#include "job_input.hpp"
 #include "job_result.hpp"
 #include "settings.hpp"
 #include "stop_request.hpp"
@@ -18,11 +21,11 @@ class kind {
 
   // Does the job. It has failed when it sets result.error; it may fill the other members that
   // concern its own doing. Called by many threads at the same time. Ends soon after stop_request
-  // says now.
-  virtual void run(std::string_view line, job_result& result) = 0;
+  // says now, or with result.timed_out after input.deadline.
+  virtual void run(const job_input& input, job_result& result) = 0;
 
   // What run() would do, as a person would type it.
-  [[nodiscard]] virtual std::string describe(std::string_view line) const = 0;
+  [[nodiscard]] virtual std::string describe(const job_input& input) const = 0;
 };
 
 // As on the command line.
@@ -33,10 +36,25 @@ class kind {
   return which == kind_name::exec || which == kind_name::sleep;
 }
 
-// All references are kept. exec starts its process_guard here, so no other thread may run yet,
-// except for a dry run.
-std::unique_ptr<kind> make_kind(const run_settings& settings, const stop_request& stop,
-                                capture_budget& captures);
+// Jobs get threads of their own; with --jsonl those of all kinds, so that they share --concurrency.
+[[nodiscard]] constexpr bool is_blocking(const run_settings& settings) noexcept {
+  return settings.jsonl || is_blocking(*settings.kind);
+}
+
+// The kinds that lines may ask for: that of the command line, or with --jsonl all. All references
+// are kept. exec starts its process_guard here, so no other thread may run yet, except for a dry run.
+class kind_set {
+ public:
+  kind_set(const run_settings& settings, const stop_request& stop, capture_budget& captures);
+
+  // Null: not one of them.
+  [[nodiscard]] kind* find(kind_name which) const noexcept {
+    return kinds_[static_cast<std::size_t>(which)].get();
+  }
+
+ private:
+  std::array<std::unique_ptr<kind>, std::size(all_kinds)> kinds_;
+};
 
 std::unique_ptr<kind> make_digest_kind(const stop_request& stop);
 std::unique_ptr<kind> make_exec_kind(const run_settings& settings, const stop_request& stop,

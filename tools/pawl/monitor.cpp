@@ -117,7 +117,7 @@ void monitor::show_progress() {
 
 // Something does not come to an end: a read from a dead file server, or output nobody takes.
 void monitor::leave() {
-  const bool interrupted = stop_.why() == stop_request::reason::interrupted;
+  const bool interrupted = stop_.why() != stop_request::reason::output_failed;
   messages_.message(interrupted ? "left before all running jobs had ended"
                                 : "cannot write standard output");
   ::_exit(interrupted ? exit_interrupted : exit_none_completed);

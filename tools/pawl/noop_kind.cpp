@@ -8,8 +8,10 @@ namespace {
 
 class noop_kind final : public kind {
  public:
-  void run(std::string_view, job_result&) override {}
-  std::string describe(std::string_view line) const override { return ": " + shell_word(line); }
+  void run(const job_input&, job_result&) override {}
+  std::string describe(const job_input& input) const override {
+    return ": " + shell_word(input.text);
+  }
 };
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace pawl_tool {
 
 namespace {
 
+constexpr std::size_t columns_max = 79;
+
 std::string remaining_time(double seconds) {
   if (seconds >= 360'000) return "more than 100 h left";
   const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
@@ -20,15 +22,25 @@ std::string remaining_time(double seconds) {
 }  // namespace
 
 std::string progress_line(const progress_view& view, bool colored) {
-  std::string failed = with_commas(view.failed) + " failed";
-  if (colored && view.failed > 0) failed = "\033[31m" + failed + "\033[0m";
   std::string line = with_commas(view.done) + " done";
   if (view.total) line += " of " + with_commas(*view.total);
-  line += fmt::format(", {} running, {}, {} jobs/s", with_commas(view.running), failed,
-                      with_commas(static_cast<std::uint64_t>(view.jobs_per_second)));
+  line += fmt::format(", {} running", with_commas(view.running));
+  if (view.waiting_for_retry > 0) {
+    line += fmt::format(", {} to retry", with_commas(view.waiting_for_retry));
+  }
+  std::string failed = with_commas(view.failed) + " failed";
+  std::size_t columns = line.size() + 2 + failed.size();
+  if (colored && view.failed > 0) failed = "\033[31m" + failed + "\033[0m";
+  line += ", " + failed;
+  const auto add_if_it_fits = [&](const std::string& text) {
+    columns += text.size();
+    if (columns <= columns_max) line += text;
+  };
+  add_if_it_fits(
+      fmt::format(", {} jobs/s", with_commas(static_cast<std::uint64_t>(view.jobs_per_second))));
   if (view.total && *view.total > view.done && view.jobs_per_second > 0) {
     const auto left = static_cast<double>(*view.total - view.done);
-    line += ", " + remaining_time(left / view.jobs_per_second);
+    add_if_it_fits(", " + remaining_time(left / view.jobs_per_second));
   }
   return line;
 }
@@ -38,7 +50,8 @@ progress_view progress_meter::look(const totals& now, std::optional<std::uint64_
   progress_view view;
   view.done = now.ended + now.refused;
   view.failed = now.dead + now.refused;
-  view.running = now.started > now.ended ? now.started - now.ended : 0;
+  view.running = now.running();
+  view.waiting_for_retry = now.waiting_for_retry();
   view.total = total;
   const double seconds = std::chrono::duration<double>(time - last_time_).count();
   if (seconds > 0) {

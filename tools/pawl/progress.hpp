@@ -13,12 +13,14 @@ namespace pawl_tool {
 struct progress_view {
   std::uint64_t done = 0;
   std::uint64_t running = 0;
+  std::uint64_t waiting_for_retry = 0;
   std::uint64_t failed = 0;
   double jobs_per_second = 0;
   std::optional<std::uint64_t> total;  // known once the input has ended
 };
 
-// At most 79 columns. `colored`: failures are red.
+// What does not fit into 79 columns at the end, the rate and the time left, is left out. `colored`:
+// failures are red.
 [[nodiscard]] std::string progress_line(const progress_view& view, bool colored);
 
 // Makes a view of the totals, and smooths the rate over the last few looks.

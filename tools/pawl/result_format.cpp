@@ -6,8 +6,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "job_input.hpp"
 #include "json_text.hpp"
-#include "kind.hpp"
 #include "printable.hpp"
 
 namespace pawl_tool {
@@ -25,6 +25,30 @@ void append_text_or_null(std::string& to, std::string_view text) {
   } else {
     append_json(to, text);
   }
+}
+
+std::string shown_input(const job_result& result) {
+  if (!result.is_words) return printable(result.input);
+  std::string text;
+  for (const std::string& word : words_in(result.input)) {
+    if (!text.empty()) text += ' ';
+    text += word;
+  }
+  return printable(text);
+}
+
+// A string, or an array of them.
+void append_input(std::string& to, const job_result& result) {
+  if (!result.is_words) {
+    append_json(to, result.input);
+    return;
+  }
+  to += '[';
+  for (const std::string& word : words_in(result.input)) {
+    if (to.back() != '[') to += ',';
+    append_json(to, word);
+  }
+  to += ']';
 }
 
 // A captured output of any size, without holding it twice.
@@ -48,8 +72,12 @@ void write_text(const job_result& result, output_buffer& out, output_buffer& err
   int error = result.output.read([&](std::string_view piece) { out.append(piece); });
   if (error == 0) error = result.errors.read([&](std::string_view piece) { errors.append(piece); });
   const auto complain = [&](std::string_view what) {
-    errors.append(
-        fmt::format("pawl: line {}: {}: {}\n", result.sequence + 1, printable(result.input), what));
+    const std::string tries =
+        result.attempts > 1 ? fmt::format(" (attempt {})", result.attempts) : std::string();
+    const std::string column =
+        result.column > 0 ? fmt::format(", column {}", result.column) : std::string();
+    errors.append(fmt::format("pawl: line {}{}: {}: {}{}\n", result.sequence + 1, column,
+                              shown_input(result), what, tries));
   };
   if (error != 0) complain(fmt::format("cannot read its output back: {}", std::strerror(error)));
   if (!result.completed()) complain(result.error);
@@ -59,17 +87,21 @@ void write_jsonl(const job_result& result, const run_settings& settings, output_
   std::string text = "{\"id\":";
   append_text_or_null(text, result.id ? std::to_string(result.id.value) : std::string());
   fmt::format_to(std::back_inserter(text), ",\"line\":{},\"input\":", result.sequence + 1);
-  append_json(text, result.input);
-  fmt::format_to(std::back_inserter(text), ",\"kind\":\"{}\",\"tag\":", name(settings.kind));
+  append_input(text, result);
+  text += ",\"kind\":";
+  append_text_or_null(text, result.kind);
+  text += ",\"tag\":";
   append_text_or_null(text, settings.tag);
   fmt::format_to(std::back_inserter(text), ",\"state\":\"{}\",\"cause\":", result.state);
   append_text_or_null(text, result.cause);
-  text += ",\"exit_code\":";
+  fmt::format_to(std::back_inserter(text), ",\"attempts\":{},\"exit_code\":", result.attempts);
   append_number_or_null(text, result.exit_code);
   text += ",\"signal\":";
   append_number_or_null(text, result.signal);
   text += ",\"error\":";
   append_text_or_null(text, result.error);
+  text += ",\"column\":";
+  text += result.column > 0 ? std::to_string(result.column) : "null";
   fmt::format_to(std::back_inserter(text),
                  ",\"wait_ns\":{},\"run_ns\":{},\"output\":", result.waited.count(),
                  result.ran.count());

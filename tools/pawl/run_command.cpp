@@ -1,6 +1,7 @@
 // Where a line is, from its beginning to its end:
 //   line_reader cuts it; job_window lets it in; intake submits it; the scheduler runs job_runner
-//   for it, which calls a kind; output_writer writes its result and lets the window forget it.
+//   for it, which calls a kind, again after a while if it failed and attempts are left;
+//   output_writer writes its result and lets the window forget it.
 #include "run_command.hpp"
 
 #include <unistd.h>
@@ -8,13 +9,15 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "console.hpp"
 #include "dry_run.hpp"
+#include "engine_setup.hpp"
+#include "halt_rule.hpp"
 #include "intake.hpp"
 #include "job_runner.hpp"
 #include "job_window.hpp"
@@ -23,6 +26,8 @@
 #include "monitor.hpp"
 #include "output_writer.hpp"
 #include "pawl/scheduler.hpp"
+#include "printable.hpp"
+#include "queue_book.hpp"
 #include "summary.hpp"
 
 namespace pawl_tool {
@@ -30,36 +35,6 @@ namespace pawl_tool {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-void log_to_console(void* user, const pawl::log_record& record) {
-  if (record.level == pawl::log_level::info) return;
-  static_cast<console*>(user)->message(std::string(record.event) + ": " +
-                                       std::string(record.message));
-}
-
-pawl::options engine_options(const run_settings& settings, console& messages) {
-  pawl::options options;
-  // Blocking kinds have threads of their own; one drain is enough to start them.
-  options.drains = is_blocking(settings.kind) ? 1 : settings.concurrency;
-  options.blocking_threads_max = is_blocking(settings.kind) ? settings.concurrency : 1;
-  // The window is the bound. A job that has released its place is still alive for a moment, so the
-  // engine's own bounds are wider.
-  options.jobs_max = 2 * settings.window + 8'192;
-  options.payload_memory_bytes_max = std::uint64_t{96} << 20;
-  options.dead_in_memory = 0;
-  options.log = {.write = &log_to_console, .user = &messages};
-  return options;
-}
-
-window_limits limits_for(const run_settings& settings) {
-  window_limits limits;
-  limits.jobs_max = settings.window;
-  // Those that wait for a thread only need to keep the threads busy. Fewer of them means less output
-  // that comes after the intake has stopped for lack of room.
-  limits.unfinished_jobs_max =
-      is_blocking(settings.kind) ? std::uint64_t{2} * settings.concurrency : settings.window;
-  return limits;
-}
 
 std::string text_of(const pawl::failure& trouble) {
   std::string text(name(trouble.code));
@@ -80,32 +55,31 @@ void stop(pawl::scheduler& engine) {
 bool agrees(const pawl::counters& engine, const totals& ours) {
   std::uint64_t dead = 0;
   for (const std::uint64_t n : engine.dead) dead += n;
-  return engine.completed == ours.completed && dead == ours.dead;
+  return engine.completed == ours.completed && dead == ours.dead && engine.retried == ours.retried;
 }
 
 class run {
  public:
   explicit run(const run_settings& settings)
       : settings_(settings),
-        kind_(make_kind(settings, stop_, captures_)),
+        kinds_(settings, stop_, captures_),
         window_(limits_for(settings), counts_, captures_, stop_),
         writer_(settings, messages_, counts_, window_, stop_),
-        runner_(settings, *kind_, counts_, window_, writer_) {}
+        halt_(settings.halt, stop_) {}
 
   int operator()() {
     pawl::registry kinds;
-    const pawl::kind_ref kind =
-        kinds.add(std::string("run.") + std::string(name(settings_.kind)) + "/1", &job_runner::call,
-                  &runner_, {.blocking = is_blocking(settings_.kind)});
+    const intake::kind_refs refs = add_kinds(kinds);
     auto engine = pawl::scheduler::open(engine_options(settings_, messages_), kinds);
     if (!engine) return fail("cannot start the scheduler: " + text_of(engine.error()));
-    const auto queue = (*engine)->queue("run", {.jobs_max = 2 * settings_.window + 8'192});
+    queue_book queues(**engine, jobs_max(settings_));
+    const auto queue = queues.open();
     if (!queue) return fail("cannot make a queue: " + text_of(queue.error()));
     if (::isatty(STDIN_FILENO) == 1 && !settings_.quiet) {
       messages_.message("reading lines from the terminal; Ctrl-D ends them");
     }
 
-    intake lines(settings_, **engine, *queue, kind, window_, counts_, writer_);
+    intake lines(settings_, **engine, queues, refs, window_, counts_, writer_, halt_);
     line_reader reader(STDIN_FILENO, stop_.intake_descriptor(), settings_.delimiter,
                        line_bytes_max);
     progress_meter meter(start_);
@@ -120,6 +94,20 @@ class run {
   }
 
  private:
+  intake::kind_refs add_kinds(pawl::registry& kinds) {
+    intake::kind_refs refs{};
+    for (const kind_name which : all_kinds) {
+      kind* const does = kinds_.find(which);
+      if (does == nullptr) continue;
+      job_runner& runner =
+          runners_.emplace_back(settings_, which, *does, stop_, counts_, window_, writer_, halt_);
+      refs[static_cast<std::size_t>(which)] =
+          kinds.add("run." + std::string(name(which)) + "/1", &job_runner::call, &runner,
+                    options_for(settings_));
+    }
+    return refs;
+  }
+
   std::function<progress_view()> look_at(const intake& lines, progress_meter& meter) {
     return [this, &lines, &meter] {
       std::optional<std::uint64_t> total;
@@ -129,7 +117,9 @@ class run {
   }
 
   int finish(const pawl::counters& engine, int read_errno) {
-    const run_outcome outcome{counts_.read(), window_.acquired_jobs(), clock::now() - start_};
+    const bool halted = stop_.why() == stop_request::reason::halted;
+    const run_outcome outcome{counts_.read(), window_.acquired_jobs(), clock::now() - start_,
+                              halted};
     if (stop_.why() == stop_request::reason::output_failed) {
       const int error = writer_.failed_errno() == 0 ? EPIPE : writer_.failed_errno();
       return fail(error == EPIPE
@@ -139,6 +129,10 @@ class run {
     }
     if (!settings_.quiet && outcome.submitted > 0) {
       messages_.write(summary_text(settings_, outcome, counts_));
+    }
+    if (halted) {
+      messages_.message("halted after " + with_commas(settings_.halt) +
+                        (settings_.halt == 1 ? " failure" : " failures"));
     }
     if (!agrees(engine, outcome.counts)) return fail("the scheduler has counted differently");
     if (stop_.why() == stop_request::reason::interrupted) return exit_interrupted;
@@ -160,10 +154,11 @@ class run {
   stop_request stop_;
   capture_budget captures_;
   tally counts_;
-  const std::unique_ptr<kind> kind_;  // first: it may fork
+  const kind_set kinds_;  // first: it may fork
   job_window window_;
   output_writer writer_;
-  job_runner runner_;
+  halt_rule halt_;
+  std::deque<job_runner> runners_;
 };
 
 }  // namespace

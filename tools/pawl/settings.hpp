@@ -7,11 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "exit_codes.hpp"
 #include "pawl/job.hpp"
+#include "pawl/retry.hpp"
 
 namespace pawl_tool {
 
 enum class kind_name { digest, exec, noop, sleep };
+inline constexpr kind_name all_kinds[] = {kind_name::digest, kind_name::exec, kind_name::noop,
+                                          kind_name::sleep};
 enum class output_form { text, jsonl };
 
 // Exit codes. Those of other commands of this program follow the same list.
@@ -24,9 +28,14 @@ inline constexpr int exit_interrupted = 130;
 // With the bytes of one line, a job's payload is at most 1 MiB: the limit of the library.
 inline constexpr std::size_t line_bytes_max = (std::size_t{1} << 20) - 16;
 
+// The most of --concurrency.
+inline constexpr unsigned drains_max = 64;  // of the library
+inline constexpr unsigned processes_max = 1'024;
+
 struct run_settings {
-  kind_name kind = kind_name::noop;
+  std::optional<kind_name> kind;     // none: each line says its own (jsonl)
   std::vector<std::string> command;  // exec: the words after "--"
+  bool jsonl = false;                // lines are JSON objects
   output_form form = output_form::text;
   char delimiter = '\n';
   bool keep_order = false;
@@ -37,6 +46,14 @@ struct run_settings {
   std::string tag;
   std::uint64_t window = 65'536;  // jobs in memory: submitted, and their output not yet written
   std::optional<std::chrono::nanoseconds> sleep_for;  // sleep: else each line says how long
+
+  unsigned attempts = 1;  // starts
+  pawl::backoff backoff;
+  std::string backoff_text = "exp:1s,x2,cap=5m";  // as it was typed
+  std::chrono::nanoseconds timeout{0};            // of an attempt; 0: none
+  std::chrono::nanoseconds after{0};              // due so long after it was read
+  exit_codes dead_on;                             // exec: not worth a retry
+  std::uint64_t halt = 0;  // stop the intake after so many failures; 0: never
 };
 
 }  // namespace pawl_tool

@@ -17,24 +17,29 @@ class sleep_kind final : public kind {
   sleep_kind(const run_settings& settings, const stop_request& stop)
       : sleep_for_(settings.sleep_for), stop_(stop) {}
 
-  void run(std::string_view line, job_result& result) override {
-    const auto duration = sleep_for_ ? sleep_for_ : parse_duration(line);
+  void run(const job_input& input, job_result& result) override {
+    const auto duration = sleep_for_ ? sleep_for_ : parse_duration(input.text);
     if (!duration) {
+      result.hopeless = true;
       result.error = "not a duration, such as 1.5, 200ms or 2m";
-    } else if (!sleep(*duration)) {
+      return;
+    }
+    const auto end = std::chrono::steady_clock::now() + *duration;
+    if (!sleep_until(std::min(end, input.deadline))) {
       result.error = "stopped";
+    } else if (input.deadline < end) {
+      result.timed_out = true;
     }
   }
 
-  std::string describe(std::string_view line) const override {
-    if (!sleep_for_) return "sleep " + shell_word(line);
+  std::string describe(const job_input& input) const override {
+    if (!sleep_for_) return "sleep " + shell_word(input.text);
     return "sleep " + std::to_string(std::chrono::duration<double>(*sleep_for_).count());
   }
 
  private:
   // False: cut short.
-  bool sleep(std::chrono::nanoseconds duration) const {
-    const auto end = std::chrono::steady_clock::now() + duration;
+  bool sleep_until(std::chrono::steady_clock::time_point end) const {
     for (;;) {
       const auto left = std::max(end - std::chrono::steady_clock::now(),
                                  std::chrono::steady_clock::duration::zero());

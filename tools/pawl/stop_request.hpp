@@ -1,4 +1,5 @@
-// stop_request.hpp -- how far the run is to be cut short, and why. The first reason stays.
+// stop_request.hpp -- how far the run is to be cut short, and why. The first reason stays, except that
+// halted, which lets running jobs take their time, gives way to the others.
 //
 //   go on --> no more intake, running jobs finish --> now: running jobs end too
 //
@@ -13,14 +14,16 @@ namespace pawl_tool {
 
 class stop_request {
  public:
-  enum class reason { none, interrupted, output_failed };
+  enum class reason { none, halted, interrupted, output_failed };
 
   stop_request() : intake_event_(make_event()), now_event_(make_event()) {}
 
   // Any thread.
   void stop_intake(reason why) noexcept {
     reason expected = reason::none;
-    why_.compare_exchange_strong(expected, why);
+    if (!why_.compare_exchange_strong(expected, why) && expected == reason::halted) {
+      why_.compare_exchange_strong(expected, why);
+    }
     intake_stopped_.store(true);
     raise_event(intake_event_);
   }

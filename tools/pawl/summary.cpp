@@ -25,17 +25,24 @@ std::string summary_text(const run_settings& settings, const run_outcome& outcom
   const totals& counts = outcome.counts;
   const std::uint64_t done = counts.ended + counts.refused;
   const double seconds = std::chrono::duration<double>(outcome.wall).count();
+  const std::string_view what = settings.kind ? name(*settings.kind) : "--jsonl";
   std::string text = fmt::format(
-      "pawl run {}{}{}: {} jobs in {}, {} jobs/s\n", name(settings.kind),
-      settings.tag.empty() ? "" : " ", settings.tag.empty() ? "" : printable(settings.tag),
-      with_commas(done), short_time(static_cast<std::uint64_t>(outcome.wall.count())),
+      "pawl run {}{}{}: {} jobs in {}, {} jobs/s\n", what, settings.tag.empty() ? "" : " ",
+      settings.tag.empty() ? "" : printable(settings.tag), with_commas(done),
+      short_time(static_cast<std::uint64_t>(outcome.wall.count())),
       with_commas(static_cast<std::uint64_t>(static_cast<double>(done) / seconds)));
   text += fmt::format("  completed {}, dead {}", with_commas(counts.completed),
                       with_commas(counts.dead));
   if (counts.refused > 0) text += ", refused " + with_commas(counts.refused);
-  if (outcome.submitted > done) text += ", not started " + with_commas(outcome.submitted - done);
+  if (counts.retried > 0) text += ", retried " + with_commas(counts.retried);
+  if (counts.timed_out > 0) text += ", timed out " + with_commas(counts.timed_out);
+  const std::uint64_t waiting = counts.waiting_for_retry();
+  if (waiting > 0) text += ", left before a retry " + with_commas(waiting);
+  if (outcome.submitted > done + waiting) {
+    text += ", not started " + with_commas(outcome.submitted - done - waiting);
+  }
   text += '\n';
-  if (counts.ended == 0) return text;
+  if (counts.started == 0) return text;
   const auto waited = std::make_unique<histogram>();
   const auto ran = std::make_unique<histogram>();
   times.read_times(*waited, *ran);
@@ -45,6 +52,7 @@ std::string summary_text(const run_settings& settings, const run_outcome& outcom
 }
 
 int exit_code_of(const run_outcome& outcome) noexcept {
+  if (outcome.halted) return exit_some_died;
   if (outcome.counts.completed == 0) return exit_none_completed;
   return outcome.counts.completed == outcome.submitted ? exit_all_completed : exit_some_died;
 }

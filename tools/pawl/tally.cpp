@@ -22,16 +22,28 @@ tally::shard& tally::mine() noexcept {
   return (*shards_)[index];
 }
 
-void tally::started() noexcept {
-  mine().started.fetch_add(1, relaxed);
+void tally::started(unsigned attempt, std::chrono::nanoseconds waited) noexcept {
+  shard& s = mine();
+  s.started.fetch_add(1, relaxed);
+  if (attempt == 1) {
+    s.waited.add(nanoseconds_of(waited));
+  } else {
+    s.restarted.fetch_add(1);
+  }
 }
 
-void tally::ended(bool completed, std::chrono::nanoseconds waited,
-                  std::chrono::nanoseconds ran) noexcept {
+void tally::attempt_ended(pawl::job_state now, bool timed_out,
+                          std::chrono::nanoseconds ran) noexcept {
   shard& s = mine();
-  s.waited.add(nanoseconds_of(waited));
   s.ran.add(nanoseconds_of(ran));
-  (completed ? s.completed : s.dead).fetch_add(1);
+  if (timed_out) s.timed_out.fetch_add(1, relaxed);
+  if (now == pawl::job_state::completed) {
+    s.completed.fetch_add(1);
+  } else if (now == pawl::job_state::dead) {
+    s.dead.fetch_add(1);
+  } else {
+    s.retried.fetch_add(1);
+  }
 }
 
 void tally::refused() noexcept {
@@ -53,6 +65,9 @@ totals tally::read() const noexcept {
     sum.dead += s.dead.load();
     sum.refused += s.refused.load();
     sum.started += s.started.load(relaxed);
+    sum.restarted += s.restarted.load();
+    sum.retried += s.retried.load();
+    sum.timed_out += s.timed_out.load(relaxed);
   }
   sum.ended = sum.completed + sum.dead;
   return sum;

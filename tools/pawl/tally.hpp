@@ -11,17 +11,30 @@
 #include <memory>
 
 #include "histogram.hpp"
+#include "pawl/job.hpp"
 
 namespace pawl_tool {
 
 struct totals {
-  std::uint64_t started = 0;  // handlers entered
-  std::uint64_t ended = 0;    // handlers through: completed + dead
+  std::uint64_t started = 0;    // attempts
+  std::uint64_t restarted = 0;  // of them, those after a job's first
+  std::uint64_t retried = 0;    // attempts that failed and are made again
+  std::uint64_t timed_out = 0;  // attempts
+  std::uint64_t ended = 0;      // jobs: completed + dead
   std::uint64_t completed = 0;
   std::uint64_t dead = 0;
   std::uint64_t refused = 0;         // never became a job: the line was too long, for example
   std::uint64_t released_jobs = 0;   // nothing of them is in memory any more
   std::uint64_t released_bytes = 0;  // of their lines
+
+  // The numbers are not of one moment: a difference may be off by what has just happened.
+  [[nodiscard]] std::uint64_t waiting_for_retry() const noexcept {
+    return retried > restarted ? retried - restarted : 0;
+  }
+  [[nodiscard]] std::uint64_t running() const noexcept {
+    const std::uint64_t over = ended + retried;
+    return started > over ? started - over : 0;
+  }
 };
 
 class tally {
@@ -29,20 +42,24 @@ class tally {
   tally();
 
   // By the thread that runs a job.
-  void started() noexcept;
-  void ended(bool completed, std::chrono::nanoseconds waited,
-             std::chrono::nanoseconds ran) noexcept;
+  void started(unsigned attempt, std::chrono::nanoseconds waited) noexcept;
+  // `now` is what the job is: completed, dead, or scheduled for another attempt.
+  void attempt_ended(pawl::job_state now, bool timed_out, std::chrono::nanoseconds ran) noexcept;
   // By the intake.
   void refused() noexcept;
   // By whoever is the last to hold something of these jobs.
   void released(std::uint64_t jobs, std::uint64_t line_bytes) noexcept;
 
   [[nodiscard]] totals read() const noexcept;
+  // How long jobs waited for their first start, and how long attempts ran.
   void read_times(histogram& waited, histogram& ran) const noexcept;
 
  private:
   struct alignas(64) shard {
     std::atomic<std::uint64_t> started{0};
+    std::atomic<std::uint64_t> restarted{0};
+    std::atomic<std::uint64_t> retried{0};
+    std::atomic<std::uint64_t> timed_out{0};
     std::atomic<std::uint64_t> completed{0};
     std::atomic<std::uint64_t> dead{0};
     std::atomic<std::uint64_t> refused{0};

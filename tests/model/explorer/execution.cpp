@@ -172,6 +172,21 @@ void execution::pause(place at) {
   switch_to(pick());
 }
 
+// A pause that something has changed since, for whoever asks.
+void execution::nap(place at) {
+  thread& t = self();
+  t.last = at;
+  if (++operations_ > operations_max_) {
+    fail("step limit: a thread goes round for ever: " + describe_threads());
+  }
+  const std::uint64_t seen = t.changes_seen;
+  t.changes_seen = changes_by_others(t) - 1;
+  t.now = phase::paused;
+  write("naps");
+  switch_to(pick());
+  t.changes_seen = seen;
+}
+
 std::uint64_t execution::own_operations() const noexcept {
   return threads_[current_].operations;
 }

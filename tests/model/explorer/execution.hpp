@@ -57,6 +57,7 @@ class execution {
   std::uint64_t plain_read(const cell& c);
   void plain_write(cell& c, std::uint64_t bits);
   void pause(place at);
+  void nap(place at);
   void futex_wait(cell& c, std::uint64_t expected, place at);
   void futex_wake(cell& c, unsigned count, place at);
   void membarrier(place at);

@@ -55,6 +55,9 @@ std::uint64_t peek(const cell& c) noexcept {
 void pause(const char* file, int line) noexcept {
   if (execution* e = execution::running()) e->pause({file, line});
 }
+void nap(const char* file, int line) noexcept {
+  if (execution* e = execution::running()) e->nap({file, line});
+}
 void futex_wait(cell& c, std::uint64_t expected, place at) noexcept {
   if (execution* e = execution::running()) e->futex_wait(c, expected, at);
 }

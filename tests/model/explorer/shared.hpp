@@ -173,6 +173,8 @@ using types::plain;
 
 // A spin loop's turn. Who pauses goes on when somebody else has changed something.
 void pause(PAWL_MODEL_HERE) noexcept;
+// A sleep for a while: who naps goes on at any time. A switch away from it is free.
+void nap(PAWL_MODEL_HERE) noexcept;
 
 void futex_wait(cell& c, std::uint64_t expected, place at) noexcept;
 void futex_wake(cell& c, unsigned count, place at) noexcept;

@@ -1,0 +1,26 @@
+// typed_options.hpp -- the options of `pawl run` as words, and what they mean together.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "settings.hpp"
+
+namespace pawl_tool {
+
+struct typed_options {
+  std::string kind;
+  bool has_command = false;
+  bool nul_separated = false;
+  std::optional<std::string> sleep_for;
+  std::optional<std::string> backoff;
+  std::optional<std::string> timeout;
+  std::optional<std::string> after;
+  std::optional<std::string> dead_on;
+};
+
+// Completes `settings`, where the options that are a number or a name are already. Returns what is
+// wrong, for a person; empty: nothing is.
+[[nodiscard]] std::string settle(const typed_options& typed, run_settings& settings);
+
+}  // namespace pawl_tool
