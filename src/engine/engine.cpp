@@ -80,7 +80,14 @@ status engine::start() {
   if (!arena_) return std::monostate{};
   status started = start_timer();
   for (unsigned i = 0; i < core_.settings.drains && started; ++i) started = start_drain(i);
-  if (!started) static_cast<void>(stop(duration::max()));
+  if (!started) {
+    static_cast<void>(stop(duration::max()));
+    return started;
+  }
+  // Until all are in the arena: on its way in a thread holds a lock of oneTBB's, which a child that the
+  // host forks in that moment would inherit locked.
+  std::unique_lock lock(living_mutex_);
+  all_entered_.wait(lock, [this] { return entered_ >= core_.settings.drains; });
   return started;
 }
 
@@ -89,7 +96,10 @@ status engine::start_drain(unsigned index) noexcept {
   auto thread = start_thread("pawl-d", index, [this, index] {
     live_as(*drain_contexts_[index], [this, index] {
       ask_for_short_slices();
-      arena_->execute([this, index] { drains_[index]->run(); });
+      arena_->execute([this, index] {
+        note_entered();
+        drains_[index]->run();
+      });
     });
   });
   if (!thread) {
@@ -173,6 +183,12 @@ void engine::live_as(thread_context& context, const std::function<void()>& body)
   body();
   if (hooks.on_stop != nullptr) hooks.on_stop(hooks.user, role, context.index());
   count_living(-1);
+}
+
+void engine::note_entered() noexcept {
+  const std::lock_guard lock(living_mutex_);
+  ++entered_;
+  all_entered_.notify_all();
 }
 
 void engine::count_living(int change) noexcept {

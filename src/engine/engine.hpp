@@ -100,6 +100,7 @@ class engine {
   void say_who_is_stuck() noexcept;
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
   void count_living(int change) noexcept;
+  void note_entered() noexcept;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   void close_all_gates() noexcept;
   void wait_for_starts_of(unsigned queue) noexcept;
@@ -120,6 +121,8 @@ class engine {
   mutable std::mutex living_mutex_;
   std::condition_variable all_left_;
   int living_ = 0;  // threads of the engine
+  std::condition_variable all_entered_;
+  unsigned entered_ = 0;  // drains that have been in the arena
 };
 
 }  // namespace pawl
