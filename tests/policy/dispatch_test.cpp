@@ -111,7 +111,7 @@ TEST(is_thin, a_batch_that_emptied_its_queue_and_was_over_at_once) {
 
 TEST(next_nap, doubles_between_its_bounds) {
   std::uint64_t nap = 0;
-  for (const std::uint64_t wanted : {25'000, 50'000, 100'000, 200'000, 200'000}) {
+  for (const unsigned wanted : {25'000u, 50'000u, 100'000u, 200'000u, 200'000u}) {
     nap = next_nap(nap);
     EXPECT_EQ(nap, wanted);
   }

@@ -1028,7 +1028,7 @@ TEST_F(dead_letters_of, keep_the_last_four_errors_and_the_first_bytes_of_their_t
 
 TEST_F(dead_letters_of, texts_shorter_than_the_bound_are_whole) {
   open();
-  for (const std::size_t bytes : {0, 1, 110, 111, 112}) {
+  for (const std::size_t bytes : {0u, 1u, 110u, 111u, 112u}) {
     w.act = [&](context& job) { return job.dead(std::string(bytes, 'y')); };
     const auto l = w.e->show_dead(die(q, a), nullptr);
     ASSERT_TRUE(l);
