@@ -27,18 +27,7 @@ class timer_asio final : public timer_contender {
         if (!error) fired.add(i);  // else: cancelled
       });
     };
-    timer_costs costs;
-    costs.schedule_ns = time_each_ns(timers, [&] {
-      for (std::uint32_t i = 0; i < timers; ++i) start(i, work.delays_ns[i]);
-    });
-    costs.restart_ns = time_each_ns(work.restarts.size(), [&] {
-      for (std::size_t k = 0; k < work.restarts.size(); ++k) {
-        start(work.restarts[k], work.delays_ns[k]);
-      }
-    });
-    costs.cancel_ns = time_each_ns(work.cancels.size(), [&] {
-      for (const std::uint32_t i : work.cancels) all[i].cancel();
-    });
+    timer_costs costs = time_changes(work, start, [&](std::uint32_t i) { all[i].cancel(); });
     costs.bytes = sizeof(boost::asio::steady_timer);  // and a handler's memory
     sleep_ns(work.spread_ns + 5'000'000);
     costs.fire_ns = time_each_ns(timers - work.cancels.size(), [&] { context.run(); });

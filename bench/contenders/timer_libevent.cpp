@@ -36,18 +36,7 @@ class timer_libevent final : public timer_contender {
                           static_cast<suseconds_t>(delay_ns / 1'000 % 1'000'000)};
       evtimer_add(&all[i], &delay);
     };
-    timer_costs costs;
-    costs.schedule_ns = time_each_ns(timers, [&] {
-      for (std::uint32_t i = 0; i < timers; ++i) start(i, work.delays_ns[i]);
-    });
-    costs.restart_ns = time_each_ns(work.restarts.size(), [&] {
-      for (std::size_t k = 0; k < work.restarts.size(); ++k) {
-        start(work.restarts[k], work.delays_ns[k]);
-      }
-    });
-    costs.cancel_ns = time_each_ns(work.cancels.size(), [&] {
-      for (const std::uint32_t i : work.cancels) evtimer_del(&all[i]);
-    });
+    timer_costs costs = time_changes(work, start, [&](std::uint32_t i) { evtimer_del(&all[i]); });
     costs.bytes = sizeof(event);
     sleep_ns(work.spread_ns + 5'000'000);
     costs.fire_ns = time_each_ns(timers - work.cancels.size(), [&] {

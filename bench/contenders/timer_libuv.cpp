@@ -29,18 +29,7 @@ class timer_libuv final : public timer_contender {
     };
     uv_update_time(&loop);
     const std::uint64_t begin = now_ns();
-    timer_costs costs;
-    costs.schedule_ns = time_each_ns(timers, [&] {
-      for (std::uint32_t i = 0; i < timers; ++i) start(i, work.delays_ns[i]);
-    });
-    costs.restart_ns = time_each_ns(work.restarts.size(), [&] {
-      for (std::size_t k = 0; k < work.restarts.size(); ++k) {
-        start(work.restarts[k], work.delays_ns[k]);
-      }
-    });
-    costs.cancel_ns = time_each_ns(work.cancels.size(), [&] {
-      for (const std::uint32_t i : work.cancels) uv_timer_stop(&all[i]);
-    });
+    timer_costs costs = time_changes(work, start, [&](std::uint32_t i) { uv_timer_stop(&all[i]); });
     costs.bytes = sizeof(uv_timer_t);
     sleep_until_ns(begin + work.spread_ns + 5'000'000);
     costs.fire_ns = time_each_ns(timers - work.cancels.size(), [&] {

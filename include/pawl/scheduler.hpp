@@ -146,7 +146,7 @@ class PAWL_EXPORT scheduler {
   result<ticket> resume(queue_ref queue) noexcept;
 
   // Applies new options to a queue, for submits and starts from now on. Lowering jobs_max ends no
-  // job.
+  // job; a submit that is under way meanwhile may still take the room it had found.
   //   errc::invalid    an option is out of range
   //   errc::not_found  errc::stopping  errc::forked
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;

@@ -109,7 +109,8 @@ struct core {
   const std::uint64_t
       seed;  // of all that is random: mixed with an id it gives a number of that job's
 
-  // relaxed, both: numbers for decisions that may be a moment late.
+  // seq_cst where a replacement that is about to sleep must not miss that it is one too many
+  // (drain::run, settling); elsewhere relaxed: numbers for decisions that may be a moment late.
   atomic<unsigned> overruns{0};   // threads held by handlers that overran
   atomic<unsigned> drains_alive;  // with the replacements that run now
 

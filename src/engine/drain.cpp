@@ -219,19 +219,16 @@ bool drain::nap() noexcept {
 }
 
 // A replacement is one too many when fewer handlers overrun than replacements run.
-bool drain::is_one_too_many() const noexcept {
+bool drain::is_one_too_many(unsigned alive) const noexcept {
   return context_.index() >= core_.settings.drains &&
-         core_.drains_alive.load(seq_cst) > core_.settings.drains + core_.overruns.load(seq_cst);
+         alive > core_.settings.drains + core_.overruns.load(seq_cst);
 }
 
 // True: this one leaves.
 bool drain::may_leave() noexcept {
-  while (is_one_too_many()) {
-    unsigned alive = core_.drains_alive.load(seq_cst);
-    if (alive > core_.settings.drains + core_.overruns.load(seq_cst) &&
-        core_.drains_alive.compare_exchange_weak(alive, alive - 1, seq_cst)) {
-      return true;
-    }
+  unsigned alive = core_.drains_alive.load(seq_cst);
+  while (is_one_too_many(alive)) {
+    if (core_.drains_alive.compare_exchange_weak(alive, alive - 1, seq_cst)) return true;
   }
   return false;
 }
@@ -246,7 +243,8 @@ void drain::run() noexcept {
     if (thin_ && nap()) continue;
     if (worked || search()) continue;
     core_.idle.announce(self);
-    if (sees_work() || is_one_too_many() || core_.stopping.load(seq_cst)) {
+    if (sees_work() || is_one_too_many(core_.drains_alive.load(seq_cst)) ||
+        core_.stopping.load(seq_cst)) {
       core_.idle.withdraw(self);
     } else {
       core_.idle.sleep(self);

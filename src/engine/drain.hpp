@@ -41,7 +41,7 @@ class drain {
   [[nodiscard]] bool sees_work() const noexcept;
   [[nodiscard]] bool search() noexcept;
   bool nap() noexcept;
-  [[nodiscard]] bool is_one_too_many() const noexcept;
+  [[nodiscard]] bool is_one_too_many(unsigned alive) const noexcept;
   bool may_leave() noexcept;
   [[nodiscard]] unsigned searchers_max() const noexcept;
   void prefetch(std::uint64_t place) const noexcept;

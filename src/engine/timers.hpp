@@ -104,6 +104,8 @@ class timers {
   bool is_reckoning_ = false;        // in it, entries by the wall clock get a new time
   bool reckon_again_ = false;        // and after it once more
   timer_sleep<alarm> sleep_;
+  // relaxed, all three: two hints when a turn is worth its while; and who sets the third pushes its
+  // entry afterwards, so that the holder who finds the entry sees it.
   alignas(cache_line_bytes) atomic<std::uint64_t> count_{0};
   atomic<bool> wall_clock_used_{false};
   atomic<std::uint64_t> stale_{0};

@@ -48,8 +48,8 @@ void watchdog::step(core& c, thread_context& context,
                     const std::function<void(thread_context&)>& on_overrun) noexcept {
   const std::uint64_t now = c.clock.boot_ns();
   if (now < next_ns()) return;
-  next_.store(UINT64_MAX,
-              seq_cst);  // before the looks: what is expected from here on lowers it again
+  // Before the looks: what is expected from here on lowers it again.
+  next_.store(UINT64_MAX, seq_cst);
   // Outside of the office's lock: handlers' callbacks and the host's hooks run in between.
   std::vector<thread_context*> lines;
   c.contexts.for_each([&lines](thread_context& t) {

@@ -54,7 +54,7 @@ class alignas(cache_line_bytes) board_line {
   void give_up_start() noexcept { state_.store(idle, release); }  // [over]
 
   // The job's word says running. True: its deadline is before the watchdog's next look, which must be
-  // told (watch()).
+  // told (watchdog::expect).
   [[nodiscard]] bool end_start(job_id running, std::uint64_t started_ns, std::uint64_t deadline_ns,
                                bool asymmetric) noexcept {
     started_.store(started_ns, release);    // [time]
@@ -74,11 +74,11 @@ class alignas(cache_line_bytes) board_line {
   }
   [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(seq_cst)}; }  // [run], I1
   [[nodiscard]] std::uint64_t started_ns() const noexcept {
-    return started_.load(acquire);
-  }  // [time]
+    return started_.load(acquire);  // [time]
+  }
   [[nodiscard]] std::uint64_t deadline_ns() const noexcept {
-    return deadline_.load(acquire);
-  }                                                          // [time]
+    return deadline_.load(acquire);  // [time]
+  }
   void clear_running() noexcept { job_.store(0, release); }  // [run]
 
   // When the watchdog will look at this line next.
