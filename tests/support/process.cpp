@@ -1,6 +1,7 @@
 #include "support/process.hpp"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,15 @@ std::size_t resident_bytes() {
   std::size_t resident = 0;
   in >> all >> resident;
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::size_t resident_bytes_of(const void* first, std::size_t bytes) {
+  const auto page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((bytes + page_bytes - 1) / page_bytes);
+  if (mincore(const_cast<void*>(first), bytes, pages.data()) != 0) return 0;
+  return page_bytes *
+         static_cast<std::size_t>(std::count_if(pages.begin(), pages.end(),
+                                                [](unsigned char p) { return (p & 1) != 0; }));
 }
 
 std::string status_line(const std::string& key, const std::string& task) {

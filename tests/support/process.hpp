@@ -14,8 +14,10 @@ std::size_t thread_count();
 std::vector<std::string> thread_names();
 // Entries of /proc/self/fd, without the one that reads it.
 std::size_t descriptor_count();
-// Resident memory now.
+// Resident memory now. Under TSan with that run time's shadows, which do not shrink.
 std::size_t resident_bytes();
+// How much of a mapping is resident, shadows apart. `first` is the beginning of a page.
+std::size_t resident_bytes_of(const void* first, std::size_t bytes);
 // The line "Key:" of /proc/self/status or of a thread's, without the key and white space.
 std::string status_line(const std::string& key, const std::string& task = "self");
 
