@@ -70,6 +70,7 @@ TEST(fork, the_child_is_refused_and_leaves_and_the_parent_goes_on) {
 TEST(fork, under_load_every_child_ends) {
   // Threads submit, ask and come and go while the main thread, which holds a context of its own,
   // forks: locks may be held by threads that the child does not have.
+  if (test::under_asan) GTEST_SKIP() << "its allocator keeps its locks over a fork";
   registry kinds;
   const kind_ref kind = kinds.add("k", say_done);
   const kind_ref blocking = kinds.add("b", say_done, nullptr, {.blocking = true});

@@ -25,11 +25,12 @@ inline constexpr bool under_tsan = true;
 #else
 inline constexpr bool under_tsan = false;
 #endif
-#if defined(PAWL_TEST_UNDER_TSAN) || defined(PAWL_TEST_UNDER_ASAN)
-inline constexpr bool sanitized = true;
+#if defined(PAWL_TEST_UNDER_ASAN)
+inline constexpr bool under_asan = true;
 #else
-inline constexpr bool sanitized = false;
+inline constexpr bool under_asan = false;
 #endif
+inline constexpr bool sanitized = under_tsan || under_asan;
 
 // `full`, or a tenth of it under a sanitizer, at least 1.
 constexpr int scaled(int full) {
