@@ -26,11 +26,11 @@ constexpr std::array<std::string_view, dead_cause_count> cause_names{
     "none",   "exhausted",   "handler",    "crashed", "timeout",
     "decode", "quarantined", "dependency", "shed"};
 constexpr std::array<std::string_view, reject_count> reject_names{
-    "none",          "queue_full", "scheduler_full", "no_space",     "log_full",
-    "log_failed",    "memory",     "too_large",      "unknown_kind", "unknown_queue",
-    "intake_closed", "stopping",   "forked",         "overloaded",   "bad_option"};
-constexpr std::array<std::string_view, waiting_for_count> waiting_names{"nothing", "due_time",
-                                                                        "gate", "a_drain"};
+    "none",     "queue_full", "scheduler_full", "no_space",      "log_full",       "log_failed",
+    "memory",   "too_large",  "unknown_kind",   "unknown_queue", "unknown_tenant", "intake_closed",
+    "stopping", "forked",     "overloaded",     "bad_option"};
+constexpr std::array<std::string_view, waiting_for_count> waiting_names{
+    "nothing", "due_time", "gate", "a_drain", "kind", "tenant"};
 }  // namespace
 
 std::string_view name(errc code) noexcept {

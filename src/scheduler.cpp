@@ -237,14 +237,49 @@ result<std::uint64_t> scheduler::purge_dead(const dead_filter& which) noexcept {
   return impl_->core->purge_dead(*context, which);
 }
 
-result<ticket> scheduler::pause(queue_ref queue) noexcept {
+result<tenant_ref> scheduler::tenant(std::string_view name, const tenant_options& wanted) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->pause(queue);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->tenant(*context, name, wanted);
 }
 
-result<ticket> scheduler::resume(queue_ref queue) noexcept {
+result<ticket> scheduler::pause(scope of, duration resume_after) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->resume(queue);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->pause(*context, of, resume_after);
+}
+
+result<ticket> scheduler::resume(scope of) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->resume(*context, of);
+}
+
+result<ticket> scheduler::hold(scope of, duration span) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->hold(*context, of, span);
+}
+
+result<ticket> scheduler::set_limits(scope of, const limits& wanted) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_limits(*context, of, wanted);
+}
+
+result<ticket> scheduler::close_intake(scope of) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->set_intake(of, false);
+}
+
+result<ticket> scheduler::open_intake(scope of) noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->set_intake(of, true);
 }
 
 result<ticket> scheduler::set_options(queue_ref queue, const queue_options& wanted) noexcept {

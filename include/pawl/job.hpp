@@ -42,6 +42,13 @@ struct kind_ref {
   friend bool operator==(kind_ref, kind_ref) noexcept = default;
 };
 
+// Resolved once from a name by scheduler::tenant(). A job without one belongs to nobody in particular.
+struct tenant_ref {
+  std::uint16_t index = 0;  // 0: none
+  std::uint16_t scheduler = 0;
+  friend bool operator==(tenant_ref, tenant_ref) noexcept = default;
+};
+
 // Highest first. A lower priority starts when no higher one is ready, or when it has waited longer
 // than options::ageing times its rank, whichever comes first: none of them starves.
 enum class priority : std::uint8_t { critical, high, above, normal, below, low, bulk, idle };
@@ -94,6 +101,7 @@ struct job_options {
   duration expires{0};      // ends as `expired` if not started so long after its submit; 0: never
   duration run_timeout{0};  // of each attempt; 0: the kind's
   const pawl::backoff* backoff = nullptr;  // copied; null: the kind's
+  tenant_ref tenant{};                     // for whom it is done
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.
@@ -114,13 +122,14 @@ enum class reject : std::uint8_t {
   too_large,       // the payload is above options::payload_bytes_max
   unknown_kind,    // the kind is not of this scheduler's registry
   unknown_queue,   // the queue_ref is not of this scheduler
-  intake_closed,   // the queue does not take jobs now
+  unknown_tenant,  // the tenant_ref is not of this scheduler
+  intake_closed,   // scheduler::close_intake() was called for one of its scopes
   stopping,        // stop() or the destructor has begun
   forked,          // this process is a fork of the one that opened the scheduler
   overloaded,      // admission control
   bad_option,      // an option of the job is out of its range
 };
-inline constexpr std::size_t reject_count = 15;
+inline constexpr std::size_t reject_count = 16;
 [[nodiscard]] PAWL_EXPORT std::string_view name(reject r) noexcept;
 
 // The total answer to submit(): accepted with a ticket, or rejected with a reason.
@@ -144,10 +153,12 @@ struct [[nodiscard]] submit_answers {
 enum class waiting_for : std::uint8_t {
   nothing,   // it runs, or has ended
   due_time,  // job_status::due
-  gate,      // its queue is paused or stopped
+  gate,      // its queue is paused, held, stopped, or at one of its limits
   a_drain,   // its turn
+  kind,      // its kind is paused, held, or at one of its limits
+  tenant,    // its tenant is
 };
-inline constexpr std::size_t waiting_for_count = 4;
+inline constexpr std::size_t waiting_for_count = 6;
 [[nodiscard]] PAWL_EXPORT std::string_view name(waiting_for w) noexcept;
 
 // What find() and wait() know of a job.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "pawl/job.hpp"
+#include "pawl/limits.hpp"
 #include "pawl/log.hpp"
 
 namespace pawl {
@@ -64,6 +65,7 @@ struct options {
   pawl::on_overrun on_overrun = pawl::on_overrun::keep;
   unsigned replacements_max = 4;     // drains started in place of those that an overrun holds; they
                                      // and `drains` are at most 64
+  rate_limit start_rate{};           // of all starts of all jobs
   std::uint8_t pushbacks_max = 100;  // times a job may snooze or be rate limited
   std::uint64_t seed = 0;            // of everything random; 0: chosen by the system
   duration stop_deadline = std::chrono::seconds(10);  // how long the destructor waits for handlers
@@ -92,6 +94,11 @@ struct queue_options {
   unsigned weight = 1;  // share of handler time among queues of one priority; 1 to 1,000
   std::uint32_t retries_per_s_max = 0;  // the queue's retry budget: beyond it retries are put off,
                                         // none is dropped; 0: no limit
+  pawl::limits limits{};
+};
+
+struct tenant_options {
+  pawl::limits limits{};
 };
 
 }  // namespace pawl

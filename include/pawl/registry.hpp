@@ -19,6 +19,7 @@
 #include "pawl/context.hpp"
 #include "pawl/export.hpp"
 #include "pawl/job.hpp"
+#include "pawl/limits.hpp"
 #include "pawl/outcome.hpp"
 
 namespace pawl {
@@ -40,6 +41,7 @@ struct kind_options {
   duration run_timeout = std::chrono::minutes(5);  // of each attempt; 0: none
   // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
   std::array<retry_rule, 4> rules{};
+  pawl::limits limits{};
 };
 
 class PAWL_EXPORT registry {

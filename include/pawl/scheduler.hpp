@@ -37,6 +37,7 @@
 #include "pawl/export.hpp"
 #include "pawl/health.hpp"
 #include "pawl/job.hpp"
+#include "pawl/limits.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
 
@@ -137,13 +138,32 @@ class PAWL_EXPORT scheduler {
   //   errc::forked
   result<std::uint64_t> purge_dead(const dead_filter& which = {}) noexcept;
 
-  // After pause() returned no job of the queue starts; those running go on, submit() still accepts.
-  // Blocks for microseconds: until starts under way on other processors are through.
+  // The tenant of that name, made if need be; `wanted` becomes its options in either case. Names are as
+  // those of queues; a scheduler has at most 65,535 tenants, and none is forgotten. May allocate.
+  //   errc::invalid   the name or an option is out of range
+  //   errc::full      there are 65,535 tenants
+  //   errc::memory  errc::stopping  errc::forked
+  result<tenant_ref> tenant(std::string_view name, const tenant_options& wanted = {}) noexcept;
+
+  // What follows is about a scope: scope::all(), a queue, a kind, or a tenant. Errors of each:
   //   errc::not_found  the reference is not of this scheduler
-  //   errc::stopping   errc::forked
-  result<ticket> pause(queue_ref queue) noexcept;
-  // Undoes pause(). The same errors.
-  result<ticket> resume(queue_ref queue) noexcept;
+  //   errc::invalid    a duration is below 0 or above a year, or a limit is out of range
+  //   errc::stopping   errc::forked  errc::memory
+  //
+  // After pause() returned no job of the scope starts; those running go on, submit() still accepts.
+  // Ends with resume(), or by itself so long after; 0: not by itself. Blocks for microseconds: until
+  // starts under way on other processors are through.
+  result<ticket> pause(scope of, duration resume_after = {}) noexcept;
+  result<ticket> resume(scope of) noexcept;
+  // Nothing of the scope starts for so long: somebody who is called has asked for rest. The latest end
+  // counts; neither pause() nor resume() has a part in it.
+  result<ticket> hold(scope of, duration span) noexcept;
+  // From now on; those running go on. Of scope::all() there is a rate only.
+  result<ticket> set_limits(scope of, const limits& wanted) noexcept;
+  // submit() refuses new jobs of the scope with reject::intake_closed; those that are there run. A call
+  // that is under way meanwhile may still be accepted.
+  result<ticket> close_intake(scope of) noexcept;
+  result<ticket> open_intake(scope of) noexcept;
 
   // Applies new options to a queue, for submits and starts from now on. Lowering jobs_max ends no
   // job; a submit that is under way meanwhile may still take the room it had found.

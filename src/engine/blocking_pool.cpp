@@ -2,6 +2,7 @@
 
 #include "base/thread.hpp"
 #include "engine/ending.hpp"
+#include "engine/gating.hpp"
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
 
@@ -87,11 +88,14 @@ bool blocking_pool::take_locked(std::uint64_t& place, unsigned& band) noexcept {
 }
 
 void blocking_pool::run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept {
-  if (run_job(core_, context, band_entry{place}, true) == start::closed) put_back_all(place, band);
+  const start s = run_job(core_, context, band_entry{place}, true);
+  leave_gates(core_, context);
+  if (s == start::closed) put_back_all(context, place, band);
 }
 
 // A closed gate concerns every place of that queue here: they go back together and keep their order.
-void blocking_pool::put_back_all(std::uint64_t first, unsigned band) noexcept {
+void blocking_pool::put_back_all(thread_context& context, std::uint64_t first,
+                                 unsigned band) noexcept {
   ready_queue& queue = *core_.queues.at(core_.jobs[band_entry{first}.slot()].queue);
   std::vector<std::uint64_t> back{first};
   {
@@ -109,6 +113,7 @@ void blocking_pool::put_back_all(std::uint64_t first, unsigned band) noexcept {
     places_[band] = std::move(others);
   }
   put_back(core_, queue, band, back);
+  if (queue.has_equipped() && !queue.gate().is_open()) give_up_permits(core_, context, queue);
 }
 
 bool blocking_pool::step(thread_context& context) noexcept {

@@ -57,7 +57,7 @@ class blocking_pool {
   bool start_thread_locked() noexcept;
   void run(worker& w) noexcept;
   bool take_locked(std::uint64_t& place, unsigned& band) noexcept;
-  void put_back_all(std::uint64_t first, unsigned band) noexcept;
+  void put_back_all(thread_context& context, std::uint64_t first, unsigned band) noexcept;
   void run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept;
 
   core& core_;

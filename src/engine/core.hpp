@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "engine/context_office.hpp"
 #include "engine/dead_letters.hpp"
 #include "engine/end_waiters.hpp"
+#include "engine/gate_table.hpp"
 #include "engine/messages.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/timers.hpp"
@@ -78,6 +80,8 @@ struct core {
         room(s.given.jobs_max),
         rings(s.drains + s.replacements),
         contexts(jobs),
+        gates(r.entries().size()),
+        lot(s.slots),
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
         seed(s.seed),
@@ -102,6 +106,23 @@ struct core {
   credits room;                   // of the whole scheduler
   std::vector<batch_ring> rings;  // ring i belongs to drain i
   context_office contexts;
+
+  gate_table gates;  // of kinds and tenants; a queue has its own
+  parking_lot lot;
+  permits all_starts;  // the scheduler's start rate
+  struct {
+    std::mutex mutex;  // held by who pauses, resumes or holds any scope
+    bool is_paused = false;
+    bool is_held = false;
+    std::uint64_t resume_at_ns = UINT64_MAX;
+    std::uint64_t held_until_ns = 0;
+  } all;  // the scheduler as a scope
+  // What a start, and a submit, has to look at beyond its queue's gate: a combination of gated. Bits are
+  // set before the first limit or closed gate counts, and stay. seq_cst: the look of a start (board.hpp).
+  enum gated : std::uint32_t { starts = 1u << 0, intake = 1u << 1 };
+  atomic<std::uint32_t> gating{0};
+  atomic<bool> takes_jobs{true};  // relaxed: close_intake() applies from some moment on
+
   end_waiters waiters;
   dead_letters dead;
   timers due_later;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/ending.hpp"
+#include "engine/gating.hpp"
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
 #include "policy/dispatch.hpp"
@@ -40,7 +41,11 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   if (share == nullptr) return false;  // no memory: try again later
 
   std::array<std::uint64_t, batch_max> places;
-  const std::uint32_t wanted = batch_size(mean_ns_[p.queue], batch_max);
+  std::uint32_t wanted = batch_size(mean_ns_[p.queue], batch_max);
+  if (queue.limits().has_rate()) {  // what may not start would only be put back
+    wanted = static_cast<std::uint32_t>(
+        std::max<std::uint64_t>(queue.limits().starts_ready(now_ns, wanted), 1));
+  }
   const std::span<std::uint64_t> room(places.data(), wanted);
   std::size_t count = take(queue, *share, p.band, room);
   if (count == 0 && core_.active.is_alone(p.queue, p.band) && linger(queue, p.band)) {
@@ -114,10 +119,7 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
     if (i + ahead < places.size()) prefetch(places[i + ahead]);
     ring.advance(i);
     start s = run_job(core_, context_, band_entry{places[i]}, false);
-    if (s == start::needs_thread && !pool_.hand_over(places[i], band)) {
-      // There is no thread for it and none to be had: better this one than nobody.
-      s = run_job(core_, context_, band_entry{places[i]}, true);
-    }
+    if (s == start::needs_thread) s = hand_over(places[i], band);
     if (s == start::ran) ++ran;
     if (s == start::closed) {
       put_back(core_, queue, band, places.subspan(i));
@@ -125,7 +127,19 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
     }
   }
   settle_room(core_, context_);
+  leave_gates(core_, context_);
   return ran;
+}
+
+// A job that must not run here goes to the pool, with the permits it needs.
+start drain::hand_over(std::uint64_t place, unsigned band) noexcept {
+  if ((core_.gating.load(seq_cst) & core::starts) != 0) {
+    const passage p = equip_for_pool(core_, context_, band_entry{place});
+    if (p != passage::free) return p == passage::closed ? start::closed : start::stale;
+  }
+  if (pool_.hand_over(place, band)) return start::needs_thread;
+  // There is no thread for it and none to be had: better this one than nobody.
+  return run_job(core_, context_, band_entry{place}, true);
 }
 
 // Takes one job from the end of another drain's batch. The owner will find its place stale.
@@ -150,15 +164,16 @@ bool drain::steal() noexcept {
 // then has two places, of which one will be stale.
 bool drain::steal_place(std::uint64_t place) noexcept {
   const slot& job = core_.jobs[band_entry{place}.slot()];
-  switch (run_job(core_, context_, band_entry{place}, false)) {
+  start s = run_job(core_, context_, band_entry{place}, false);
+  if (s == start::needs_thread) s = hand_over(place, job.band);
+  leave_gates(core_, context_);
+  switch (s) {
     case start::ran:
       settle_room(core_, context_);
       context_.counts.add(tally::stolen);
       return true;
     case start::needs_thread:
-      if (pool_.hand_over(place, job.band)) return true;
-      // No thread to be had: better this one than nobody, as in a batch of its own.
-      return run_job(core_, context_, band_entry{place}, true) == start::ran;
+      return true;
     case start::closed:
       put_back(core_, *core_.queues.at(job.queue), job.band, {&place, 1});
       return true;

@@ -9,6 +9,7 @@
 
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
+#include "engine/runner.hpp"
 #include "ready/picker.hpp"
 
 namespace pawl {
@@ -36,6 +37,7 @@ class drain {
   bool linger(const ready_queue& queue, unsigned band) noexcept;
   std::uint32_t run_batch(ready_queue& queue, unsigned band,
                           std::span<const std::uint64_t> places) noexcept;
+  start hand_over(std::uint64_t place, unsigned band) noexcept;
   bool steal() noexcept;
   bool steal_place(std::uint64_t place) noexcept;
   [[nodiscard]] bool sees_work() const noexcept;

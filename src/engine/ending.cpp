@@ -1,5 +1,6 @@
 #include "engine/ending.hpp"
 
+#include "engine/gating.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -41,8 +42,12 @@ void give_room_back(core& c, thread_context& context, unsigned queue_index) noex
   }
 }
 
-waiting_for waits_for(const core& c, const slot& job, job_state state) noexcept {
+waiting_for waits_for(const core& c, const slot& job, job_id id, job_state state) noexcept {
   if (state == job_state::scheduled) return waiting_for::due_time;
+  if (state == job_state::blocked) {
+    const bool by_tenant = part_of_gate(c.lot.owner_of(id_slot(id))) == gate_part::tenant;
+    return by_tenant ? waiting_for::tenant : waiting_for::kind;
+  }
   if (state != job_state::ready) return waiting_for::nothing;
   const ready_queue* const queue = c.queues.at(job.queue);
   return queue == nullptr || queue->gate().is_open() ? waiting_for::a_drain : waiting_for::gate;
@@ -92,7 +97,7 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
   s.version = word.version();
   s.due = duration(static_cast<std::int64_t>(std::uint64_t{job.due_ns}));
   s.due_by_wall_clock = job.by_wall_clock;
-  s.waiting_for = waits_for(c, job, s.state);
+  s.waiting_for = waits_for(c, job, id, s.state);
   s.queue = queue_ref{job.queue, c.tag};
   s.kind = kind_ref{job.kind};
   s.submitted = duration(static_cast<std::int64_t>(std::uint64_t{job.submitted_ns}));
@@ -103,6 +108,8 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
              dead_cause cause) noexcept {
   slot& job = c.jobs[slot_index];
   count_end(context.counts, word.state(), cause);
+  if (word.permits() != 0) [[unlikely]]
+    give_permits(c, context, job_scopes(job), word.permits());
   if (job.expires != 0) c.due_later.note_stale();
   give_room_back(c, context, job.queue);  // first: who is told of the end may submit the next job
   if (word.has(job_flag::waiter)) {

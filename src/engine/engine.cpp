@@ -22,6 +22,7 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   std::unique_ptr<engine> e(new engine(*settings, kinds, world, membarrier_register()));
   if (!e->alarm_.is_ready()) return failure{errc::io, EMFILE, "timer thread"};
   if (!e->core_.jobs.is_ready()) return failure{errc::memory, 0, "slab"};
+  if (!e->core_.lot.is_ready()) return failure{errc::memory, 0, "parking_lot"};
   if (!e->core_.payloads.is_ready()) return failure{errc::memory, 0, "payload_arena"};
   if (!e->core_.due_later.is_ready()) return failure{errc::memory, 0, "wheel"};
   if (const status added = e->add_drains(); !added) return added.error();
@@ -35,6 +36,14 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
             world.run_by == executor::threads ? &alarm_ : nullptr) {
   core_.owner = world.owner;
   core_.tag = world.tag;
+  bool has_limits = settings.given.start_rate.starts != 0;
+  core_.all_starts.set({.rate = settings.given.start_rate});
+  for (std::size_t i = 0; i < core_.kinds.size(); ++i) {
+    const limits& wanted = core_.kinds[i].options.limits;
+    core_.gates.of_kind(static_cast<unsigned>(i)).set_limits(wanted);
+    has_limits = has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0;
+  }
+  if (has_limits) core_.gating.store(core::starts, seq_cst);
   const bool with_threads = world.run_by == executor::threads;
   if (with_threads && settings.given.dispatch) {
     arena_ = std::make_unique<arena>(settings.drains + settings.replacements);

@@ -52,6 +52,8 @@ class engine {
 
   // As the members of scheduler of the same names.
   result<queue_ref> queue(std::string_view name, const queue_options& wanted);
+  result<tenant_ref> tenant(thread_context& context, std::string_view name,
+                            const tenant_options& wanted);
   result<job_status> find(job_id id) const noexcept;
   result<job_status> wait(job_id id, duration limit, bool inside_handler = false) noexcept;
   result<ticket> cancel(thread_context& context, job_id id) noexcept;
@@ -60,8 +62,11 @@ class engine {
                               std::size_t letters_max) const noexcept;
   result<dead_letter> show_dead(job_id id, std::vector<std::byte>* payload) noexcept;
   std::uint64_t purge_dead(thread_context& context, const dead_filter& which) noexcept;
-  result<ticket> pause(queue_ref queue) noexcept;
-  result<ticket> resume(queue_ref queue) noexcept;
+  result<ticket> pause(thread_context& context, scope of, duration resume_after) noexcept;
+  result<ticket> resume(thread_context& context, scope of) noexcept;
+  result<ticket> hold(thread_context& context, scope of, duration span) noexcept;
+  result<ticket> set_limits(thread_context& context, scope of, const limits& wanted) noexcept;
+  result<ticket> set_intake(scope of, bool is_open) noexcept;
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
   status stop(duration limit) noexcept;
   health_report health() const;
@@ -102,6 +107,13 @@ class engine {
   void count_living(int change) noexcept;
   void note_entered() noexcept;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
+  // Neither: the scheduler.
+  struct scope_gates {
+    ready_queue* queue = nullptr;
+    start_gate* gate = nullptr;
+  };
+  result<scope_gates> find_scope(scope of) const noexcept;
+  void apply_limits(thread_context& context, const scope_gates& of, const limits& wanted) noexcept;
   void close_all_gates() noexcept;
   void wait_for_starts_of(unsigned queue) noexcept;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/ending.hpp"
+#include "engine/intake_doors.hpp"
 #include "engine/settings.hpp"
 #include "engine/shedding.hpp"
 #include "job/expiry.hpp"
@@ -37,7 +38,7 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   if (c.stopping.load(relaxed)) return reject::stopping;  // relaxed: nothing follows from it
   if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
   if (kind.index >= c.kinds.size()) return reject::unknown_kind;
-  return reject::none;
+  return check_doors(c, *c.queues.at(queue.index), kind.index);
 }
 
 std::uint32_t take_set_aside(const admission& a, std::uint32_t wanted) noexcept {
@@ -177,6 +178,7 @@ bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload
   job.cause = 0;
   job.pushbacks = 0;
   job.by_wall_clock = false;
+  job.tenant = how.tenant.index;
   return true;
 }
 
@@ -294,6 +296,7 @@ struct bulk {
     if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
     const bool plain = is_plain(spec.options);
     if (!plain && !is_in_range(spec.options)) return reject::bad_option;
+    if (const reject r = check_tenant(a.c, spec.options.tenant); r != reject::none) return r;
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
@@ -344,6 +347,7 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
   if (!is_plain(how) && !is_in_range(how)) return refuse(reject::bad_option);
+  if (const reject r = check_tenant(c, how.tenant); r != reject::none) return refuse(r);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
   admission a{c,

@@ -1,6 +1,7 @@
 #include "engine/runner.hpp"
 
 #include "engine/ending.hpp"
+#include "engine/gating.hpp"
 #include "engine/handler_call.hpp"
 #include "engine/settling.hpp"
 #include "job/expiry.hpp"
@@ -78,12 +79,13 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     context.counts.add(tally::stale_entries);
     return start::stale;
   }
-  const unsigned queue_index = job.queue;
-  if (c.running_kinds[job.kind].blocking && !may_wait) return start::needs_thread;
+  const job_scopes of(job);
+  if (c.running_kinds[of.kind].blocking && !may_wait) return start::needs_thread;
 
   // The start protocol of ready/board.hpp: line, gate, word, line.
-  context.line.begin_start(queue_index, c.asymmetric);
-  if (!c.queues.at(queue_index)->gate().looks_open()) {
+  context.line.begin_start(of.queue, c.asymmetric);
+  const ready_queue& queue = *c.queues.at(of.queue);
+  if (!queue.gate().looks_open(context.held.queue == &queue)) {
     context.line.give_up_start();
     return start::closed;
   }
@@ -91,11 +93,23 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     context.line.give_up_start();
     return start::ran;
   }
-  if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word)) {
+  const bool is_gated = (c.gating.load(seq_cst) & core::starts) != 0;
+  if (is_gated) {
+    const passage p = pass_gates(c, context, place, job, word, of);
+    if (p != passage::free) {
+      context.line.give_up_start();
+      return p == passage::closed ? start::closed : start::stale;
+    }
+  }
+  std::uint64_t brought = 0;
+  if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word, brought)) {
     context.line.give_up_start();
+    if (is_gated) take_back_start(c, of);
     context.counts.add(tally::stale_entries);
     return start::stale;
   }
+  if (brought != 0) [[unlikely]]
+    give_permits(c, context, of, brought);
   make_attempt(c, context, place.slot(), job, word);
   return start::ran;
 }

@@ -9,7 +9,7 @@ namespace pawl {
 
 enum class start : std::uint8_t {
   ran,           // started here, or found expired, and is through
-  stale,         // the place was stale: drop it
+  stale,         // the place was stale, or the job waits elsewhere now: drop it
   closed,        // its queue's gate is closed: put the place back
   needs_thread,  // its kind blocks and this thread must not
 };

@@ -26,6 +26,12 @@ bool is_duration(duration d) {
   return d >= duration(0) && d <= longest;
 }
 
+bool check_rate(const rate_limit& r) {
+  if (r.starts == 0) return true;
+  return r.per > duration(0) && r.per <= std::chrono::hours(24) && r.burst != 0 &&
+         static_cast<std::uint64_t>(r.per.count()) >= r.starts;
+}
+
 }  // namespace
 
 machine this_machine() noexcept {
@@ -66,6 +72,7 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
     return out_of_range("options.replacements_max");
   }
   if (!is_duration(wanted.stop_deadline)) return out_of_range("options.stop_deadline");
+  if (!check_rate(wanted.start_rate)) return out_of_range("options.start_rate");
 
   core_settings s;
   s.given = wanted;
@@ -95,6 +102,7 @@ status check_kind(const kind_options& k) noexcept {
   if (k.max_attempts == 0) return out_of_range("kind_options.max_attempts");
   if (!is_duration(k.run_timeout)) return out_of_range("kind_options.run_timeout");
   if (const status ok = check_backoff(k.backoff); !ok) return ok.error();
+  if (!check_limits(k.limits)) return out_of_range("kind_options.limits");
   for (const retry_rule& r : k.rules) {
     if (r.kind != 0 && r.attempts_max == 0) return out_of_range("kind_options.rules");
   }
@@ -132,18 +140,34 @@ status check_options(const queue_options& wanted) noexcept {
   if (static_cast<unsigned>(wanted.when_full) > static_cast<unsigned>(when_full::shed)) {
     return out_of_range("queue_options.when_full");
   }
+  if (!check_limits(wanted.limits)) return out_of_range("queue_options.limits");
   return std::monostate{};
 }
 
 status check_queue(std::string_view name, const queue_options& wanted) noexcept {
+  if (const status ok = check_name(name, "queue.name"); !ok) return ok.error();
+  return check_options(wanted);
+}
+
+status check_name(std::string_view name, std::string_view what) noexcept {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   };
   if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), allowed)) {
-    return out_of_range("queue.name");
+    return out_of_range(what);
   }
-  return check_options(wanted);
+  return std::monostate{};
+}
+
+status check_span(duration span, std::string_view what) noexcept {
+  if (!is_duration(span)) return out_of_range(what);
+  return std::monostate{};
+}
+
+status check_limits(const limits& wanted) noexcept {
+  if (!check_rate(wanted.rate)) return out_of_range("limits.rate");
+  return std::monostate{};
 }
 
 }  // namespace pawl

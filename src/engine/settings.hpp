@@ -25,5 +25,8 @@ status check_kinds(const registry& kinds) noexcept;
 status check_backoff(const backoff& b) noexcept;
 status check_queue(std::string_view name, const queue_options& wanted) noexcept;
 status check_options(const queue_options& wanted) noexcept;
+status check_name(std::string_view name, std::string_view what) noexcept;
+status check_span(duration span, std::string_view what) noexcept;
+status check_limits(const limits& wanted) noexcept;
 
 }  // namespace pawl

@@ -19,6 +19,7 @@
 #include "ready/board.hpp"
 #include "ready/ready_queue.hpp"
 #include "ready/set_aside.hpp"
+#include "ready/start_gate.hpp"
 
 namespace pawl {
 
@@ -41,6 +42,13 @@ struct queue_share {
   std::array<std::optional<band::producer>, priority_count> producers;
   std::array<std::optional<band::consumer>, priority_count> consumers;
   set_aside credits;  // each is one of the queue's and one of the scheduler's
+};
+
+// Permits to run that a thread has: for the job it runs, and the next of its batch.
+struct held_permits {
+  ready_queue* queue = nullptr;
+  start_gate* kind = nullptr;
+  start_gate* tenant = nullptr;
 };
 
 // Room of ended jobs that has not been given back yet.
@@ -119,6 +127,7 @@ class thread_context {
 
   tally counts;
   room_debt debt;
+  held_permits held;
   board_line line;
   attempt now_running;
   clock_source::reading clock_reading;

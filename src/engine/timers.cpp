@@ -7,6 +7,8 @@
 #include "base/alarm.hpp"
 #include "engine/core.hpp"
 #include "engine/ending.hpp"
+#include "engine/gate_timers.hpp"
+#include "engine/gating.hpp"
 #include "engine/placing.hpp"
 #include "engine/sweeping.hpp"
 #include "job/expiry.hpp"
@@ -34,6 +36,10 @@ slot& job_of(const core& c, const timer_entry& e) noexcept {
 // Are there so many stale entries that a turn is worth its while?
 bool are_many(std::uint64_t stale, std::uint64_t entries) noexcept {
   return stale > std::max(stale_min, entries / 2);
+}
+
+bool is_gate(const timer_entry& e) noexcept {
+  return (e.slot & gate_mark) != 0;
 }
 
 bool is_expiry(const timer_entry& e) noexcept {
@@ -81,9 +87,12 @@ class firing {
   }
 
  private:
-  void prefetch(const timer_entry& e) const noexcept { __builtin_prefetch(&job_of(core_, e), 1); }
+  void prefetch(const timer_entry& e) const noexcept {
+    if (!is_gate(e)) __builtin_prefetch(&job_of(core_, e), 1);
+  }
 
   void fire_one(const timer_entry& e) noexcept {
+    if (is_gate(e)) return fire_gate(core_, context_, e.slot & ~gate_mark);
     slot& job = job_of(core_, e);
     job_word word{job.word.load(acquire)};
     while (is_current(job, word, e)) {
@@ -92,13 +101,13 @@ class firing {
       const unsigned band = job.band;
       const bool has_expired = expiry_ns(job.submitted_ns, job.expires) <= now_ns_;
       if (has_expired) {
-        const bool had_place = word.state() == job_state::ready;
+        const job_state was = word.state();
         const request r = transition_to_expired(job.word, word);
         if (r == request::changed) {
           word = job_word{job.word.load(acquire)};
           continue;
         }
-        if (r == request::ended) expire(e, word, queue, band, had_place);
+        if (r == request::ended) expire(e, word, queue, band, was);
         return;
       }
       if (is_expiry(e) && job.expires == 0) return;  // requeued since
@@ -126,12 +135,13 @@ class firing {
   }
 
   void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band,
-              bool had_place) noexcept {
+              job_state was) noexcept {
+    if (was == job_state::blocked) unpark(core_, slot_of(e));
     end_job(core_, context_, slot_of(e), word, dead_cause::none);
     settle_room(core_, context_);
-    if (had_place) {
+    if (was == job_state::ready) {
       note_cancelled_place(core_, context_, *core_.queues.at(queue), band);
-    } else {
+    } else if (was == job_state::scheduled) {
       owner_.note_stale();
     }
   }
@@ -209,6 +219,7 @@ void timers::drain_inbox(const core& c, thread_context& context) noexcept {
 std::uint64_t timers::next_expiry_ns(const core& c) noexcept {
   if (!exact_) return wheel_.next_expiry_ns();
   return exact_->next_ns([&c](const timer_entry& e) {
+    if (is_gate(e)) return true;
     const slot& job = job_of(c, e);
     return is_current(job, job_word{job.word.load(acquire)}, e) &&
            !(is_expiry(e) && job.expires == 0);
@@ -232,6 +243,7 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
     stale_.fetch_sub(many ? stale : 0, relaxed);
     if (exact_) {
       exact_->change([&](timer_entry& e) {
+        if (is_gate(e)) return true;
         const slot& job = job_of(c, e);
         if (!is_current(job, job_word{job.word.load(acquire)}, e)) return false;
         if (is_reckoning_ && !is_expiry(e) && job.by_wall_clock) {
@@ -246,8 +258,11 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
   }
   timer_inbox::producer* const token = context.timer_producer(inbox_);
   is_turning_ = wheel_.compact(turn_entries_max, [&](std::span<timer_entry> entries) {
-    for (const timer_entry& e : entries) __builtin_prefetch(&job_of(c, e));
+    for (const timer_entry& e : entries) {
+      if (!is_gate(e)) __builtin_prefetch(&job_of(c, e));
+    }
     const auto end = std::remove_if(entries.begin(), entries.end(), [&](timer_entry& e) {
+      if (is_gate(e)) return false;
       const slot& job = job_of(c, e);
       const job_word word{job.word.load(acquire)};
       if (!is_current(job, word, e)) return true;

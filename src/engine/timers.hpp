@@ -40,6 +40,8 @@ using timer_inbox = fifo<timer_entry>;
 inline constexpr std::uint32_t expiry_mark = 1u << 31;
 // An entry of a retry, which takes from its queue's retry budget when it fires.
 inline constexpr std::uint32_t retry_mark = 1u << 30;
+// An entry of a gate rather than a job: the rest of `slot` is its id (gate_table.hpp).
+inline constexpr std::uint32_t gate_mark = 1u << 29;
 
 // When the wall clock will say `wall_ns`, if nobody sets it.
 std::uint64_t boot_ns_of(const core& c, std::uint64_t wall_ns, std::uint64_t now_ns) noexcept;

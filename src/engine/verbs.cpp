@@ -6,6 +6,7 @@
 #include "base/membarrier.hpp"
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
+#include "engine/gating.hpp"
 #include "engine/settings.hpp"
 #include "engine/sweeping.hpp"
 #include "job/id.hpp"
@@ -53,10 +54,21 @@ void recall_credits(core& c, ready_queue& queue) noexcept {
   c.room.give(recalled);
 }
 
+// Before they count: from here on starts look.
+void note_limits(core& c, const limits& wanted) noexcept {
+  if (wanted.concurrency == 0 && wanted.rate.starts == 0) return;
+  c.gating.fetch_or(core::starts, seq_cst);
+}
+
 // One caller at a time.
 void change_options(core& c, ready_queue& queue, const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
+  note_limits(c, wanted.limits);
   queue.apply(wanted);
+  // Whoever is refused by the new limits closes them again.
+  for (const gate_reason r : {gate_reason::at_limit, gate_reason::at_rate}) {
+    if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();
+  }
   if (lowers) recall_credits(c, queue);
 }
 
@@ -69,11 +81,15 @@ result<queue_ref> engine::queue(std::string_view name, const queue_options& want
   if (const status ok = check_queue(name, wanted); !ok) return ok.error();
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
   const std::lock_guard lock(changing_);
+  const std::lock_guard all_lock(core_.all.mutex);
   bool full = false;
   ready_queue* const q = core_.queues.find_or_add(
       name, wanted,
       [&](ready_queue& queue, bool is_new) {
         if (is_new) {
+          note_limits(core_, wanted.limits);
+          if (core_.all.is_paused) queue.gate().close(gate_reason::all_paused);
+          if (core_.all.is_held) queue.gate().close(gate_reason::all_held);
           if (!core_.settings.given.dispatch) queue.gate().close(gate_reason::no_dispatch);
           // Either this sees the stop, or the stop sees the queue: both are under the table's lock.
           if (core_.stopping.load(seq_cst)) queue.gate().close(gate_reason::stopping);
@@ -141,15 +157,16 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
     job_word word = s.word;
     switch (transition_to_cancelled(const_cast<slot*>(s.job)->word, word)) {
       case request::ended: {
-        const bool had_place = s.word.state() == job_state::ready;
+        const job_state was = s.word.state();
         // Until end_job() the job is this thread's, and so are its fields.
         ready_queue& queue = *core_.queues.at(s.job->queue);
         const unsigned band = s.job->band;
+        if (was == job_state::blocked) unpark(core_, id_slot(id));
         end_job(core_, context, id_slot(id), word, dead_cause::none);
         settle_room(core_, context);  // a handler may cancel: it is on a drain then
-        if (had_place) {
+        if (was == job_state::ready) {
           note_cancelled_place(core_, context, queue, band);
-        } else {
+        } else if (was == job_state::scheduled) {
           core_.due_later.note_stale();
         }
         return ticket{id, 0};
@@ -170,24 +187,6 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
 // same lock.
 void engine::wait_for_starts_of(unsigned queue) noexcept {
   core_.contexts.for_each([&](const thread_context& t) { wait_for_start(t.line, queue); });
-}
-
-result<ticket> engine::pause(queue_ref queue) noexcept {
-  const result<ready_queue*> q = queue_at(queue);
-  if (!q) return q.error();
-  const std::lock_guard lock(changing_);
-  (*q)->gate().close(gate_reason::paused);
-  if (core_.asymmetric) membarrier_all_threads();
-  wait_for_starts_of(queue.index);
-  return ticket{};
-}
-
-result<ticket> engine::resume(queue_ref queue) noexcept {
-  const result<ready_queue*> q = queue_at(queue);
-  if (!q) return q.error();
-  const std::lock_guard lock(changing_);
-  if ((*q)->gate().open(gate_reason::paused, core_.active)) core_.idle.notify();
-  return ticket{};
 }
 
 result<ticket> engine::set_options(queue_ref queue, const queue_options& wanted) noexcept {

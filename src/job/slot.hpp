@@ -60,6 +60,7 @@ struct alignas(slot_bytes) slot {
   watched<std::uint8_t> cause;      // dead_cause
   watched<std::uint8_t> pushbacks;  // snoozes and rate limits so far
   watched<bool> by_wall_clock;      // due_ns is wall time
+  watched<std::uint16_t> tenant;    // 0: none
   alignas(cache_line_bytes) std::byte body[inline_payload_bytes];
 };
 #ifndef PAWL_MODEL

@@ -39,7 +39,16 @@ enum class job_flag : std::uint16_t {
   overrun = 1u << 4,    // and than the grace: its result does not count
   orphan = 1u << 5,     // terminal, but attached: whoever leaves the handler frees the slot
   settling = 1u << 6,   // the handler has returned; its thread writes what follows from that
+  // It is ready and has a permit to run of its queue, kind or tenant (engine/gating.hpp): whoever clears
+  // the flag has the permit.
+  permit_of_queue = 1u << 7,
+  permit_of_kind = 1u << 8,
+  permit_of_tenant = 1u << 9,
 };
+inline constexpr std::uint64_t permit_flags =
+    static_cast<std::uint64_t>(job_flag::permit_of_queue) |
+    static_cast<std::uint64_t>(job_flag::permit_of_kind) |
+    static_cast<std::uint64_t>(job_flag::permit_of_tenant);
 
 inline constexpr unsigned version_bits = 48;
 
@@ -60,6 +69,8 @@ struct job_word {
   [[nodiscard]] constexpr job_word without(job_flag f) const noexcept {
     return job_word{bits & ~static_cast<std::uint64_t>(f)};
   }
+  // A combination of permit_flags.
+  [[nodiscard]] constexpr std::uint64_t permits() const noexcept { return bits & permit_flags; }
   // Without the flags that concern one attempt.
   [[nodiscard]] constexpr job_word after_attempt() const noexcept {
     constexpr auto of_attempt = static_cast<std::uint64_t>(job_flag::attached) |
@@ -108,20 +119,82 @@ inline job_word transition_to_scheduled(word_cell& cell) noexcept {
 
 // True: the caller, and only the caller, runs the job now; `word` is what transition_to_completed()
 // takes. False: the place was stale (the job was cancelled, or another drain took it); drop it.
-// `wanted_version` is compared modulo `version_mask`, as far as a place in a band can name it.
+// `wanted_version` is compared modulo `version_mask`, as far as a place in a band can name it. `brought`:
+// permits that the job had; the caller has them now.
 inline bool transition_to_running(word_cell& cell, std::uint64_t wanted_version,
-                                  std::uint64_t version_mask, job_word& word) noexcept {
+                                  std::uint64_t version_mask, job_word& word,
+                                  std::uint64_t& brought) noexcept {
   word.bits = cell.load(acquire);  // [word]
   for (;;) {
     if (word.state() != job_state::ready || (word.version() & version_mask) != wanted_version) {
       return false;
     }
-    const job_word next = word.moved<job_state::ready, job_event::start>().with(job_flag::attached);
+    job_word next = word.moved<job_state::ready, job_event::start>().with(job_flag::attached);
+    next.bits &= ~permit_flags;
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      brought = word.permits();
+      word = next;
+      return true;
+    }
+  }
+}
+
+// Takes the permits that a ready job has; the caller has them then. `word` is what it has seen of the
+// job, and is updated. 0: it has none, or is not that any more.
+inline std::uint64_t claim_permits(word_cell& cell, job_word& word) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.permits() != 0) {
+    const job_word next{word.bits & ~permit_flags};
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      const std::uint64_t had = word.permits();
+      word = next;
+      return had;
+    }
+  }
+  return 0;
+}
+
+// Gives a ready job permits, so that whoever starts it has them. False: it has some, or is not that any
+// more.
+inline bool equip(word_cell& cell, job_word& word, std::uint64_t permits) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.state() == job_state::ready && word.permits() == 0) {
+    const job_word next{word.bits | permits};
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
       return true;
     }
   }
+  return false;
+}
+
+// A ready job has to wait for something of its own. False: it is not that any more, or another thread
+// has given it permits and starts it.
+inline bool transition_to_blocked(word_cell& cell, job_word& word) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.state() == job_state::ready && word.permits() == 0) {
+    const job_word next = word.moved<job_state::ready, job_event::close>();
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
+}
+
+// It need not wait any longer, and has `permits`. False: it has ended meanwhile.
+inline bool transition_to_unblocked(word_cell& cell, job_word& word,
+                                    std::uint64_t permits) noexcept {
+  const std::uint64_t version = word.version();
+  while (word.version() == version && word.state() == job_state::blocked) {
+    job_word next = word.moved<job_state::blocked, job_event::open>();
+    next.bits |= permits;
+    if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
+      word = next;
+      return true;
+    }
+  }
+  return false;
 }
 
 // Ends an attempt whose handler said done. `word` comes from transition_to_running() and is updated.
@@ -252,7 +325,8 @@ inline request transition_to_cancelled(word_cell& cell, job_word& word) noexcept
 
 // Ends a waiting job that was not started in time. The same contract.
 inline request transition_to_expired(word_cell& cell, job_word& word) noexcept {
-  if (word.state() != job_state::ready && word.state() != job_state::scheduled) {
+  if (word.state() != job_state::ready && word.state() != job_state::scheduled &&
+      word.state() != job_state::blocked) {
     return request::too_late;
   }
   const job_word next = word.after(job_event::expire);
@@ -267,8 +341,9 @@ inline request transition_to_expired(word_cell& cell, job_word& word) noexcept {
 // Makes a dead job ready again. The caller owns the word, and no handler is inside any more.
 inline void transition_to_requeued(word_cell& cell, job_word& word) noexcept {
   for (;;) {
-    const job_word next = word.moved<job_state::dead, job_event::requeue>().after_attempt().without(
+    job_word next = word.moved<job_state::dead, job_event::requeue>().after_attempt().without(
         job_flag::cancel_requested);
+    next.bits &= ~permit_flags;  // who ended it has given them back
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
       return;

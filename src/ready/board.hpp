@@ -72,6 +72,9 @@ class alignas(cache_line_bytes) board_line {
   [[nodiscard]] bool is_starting(unsigned queue) const noexcept {
     return state_.load(seq_cst) == queue + 1;  // [over]; after the close, where it is an exchange
   }
+  [[nodiscard]] bool is_starting() const noexcept {
+    return state_.load(seq_cst) != idle;  // [over]; as above
+  }
   [[nodiscard]] job_id running() const noexcept { return job_id{job_.load(seq_cst)}; }  // [run], I1
   [[nodiscard]] std::uint64_t started_ns() const noexcept {
     return started_.load(acquire);  // [time]
@@ -106,6 +109,12 @@ class alignas(cache_line_bytes) board_line {
 // returned: returns when no start that may have missed the gate is under way on this line.
 inline void wait_for_start(const board_line& line, unsigned queue) noexcept {
   while (line.is_starting(queue)) cpu_pause();
+}
+
+// The same for a gate that is not of a queue. A line may start one job after the other; one moment
+// without a start under way is enough.
+inline void wait_for_start(const board_line& line) noexcept {
+  while (line.is_starting()) cpu_pause();
 }
 
 }  // namespace pawl

@@ -37,6 +37,13 @@ class front_list {
     count_.store(places_.size(), release);
   }
 
+  template <class F>
+  void for_each(F f) {
+    if (looks_empty()) return;
+    const std::lock_guard lock(mutex_);
+    for (const std::uint64_t place : places_) f(place);
+  }
+
   std::size_t pop(std::span<std::uint64_t> into) {
     if (looks_empty()) return 0;
     const std::lock_guard lock(mutex_);

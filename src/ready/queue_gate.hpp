@@ -49,6 +49,12 @@ enum class gate_reason : std::uint32_t {
   stopping = 1u << 1,     // stop() has begun; never cleared
   no_dispatch = 1u << 2,  // options::dispatch is false; never cleared
   sweeping = 1u << 3,     // stale places are being taken out; cleared by who does it
+  at_limit = 1u << 4,     // as many run as may; cleared by who gives a permit back
+  at_rate = 1u << 5,      // started as fast as it may; cleared by a timer
+  held = 1u << 6,         // hold(); cleared by a timer
+  all_paused = 1u << 7,   // the scheduler is; cleared by resume()
+  all_held = 1u << 8,     // the scheduler is; cleared by a timer
+  all_at_rate = 1u << 9,  // the scheduler is; cleared by a timer
 };
 
 class queue_gate {
@@ -107,8 +113,12 @@ class queue_gate {
     return (gate_.load(seq_cst) & static_cast<std::uint32_t>(reason)) != 0;
   }
   // The look of a start, ordered by board.hpp: by a barrier of the one who closes, or by the seq_cst
-  // exchange before it.
-  [[nodiscard]] bool looks_open() const noexcept { return gate_.load(seq_cst) == 0; }
+  // exchange before it. `has_permit`: the limit has let this thread through already.
+  [[nodiscard]] bool looks_open(bool has_permit) const noexcept {
+    const std::uint32_t reasons = gate_.load(seq_cst);
+    return reasons == 0 ||
+           (has_permit && reasons == static_cast<std::uint32_t>(gate_reason::at_limit));
+  }
 
  private:
   bool set_active(active_set& active) noexcept {

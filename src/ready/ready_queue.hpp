@@ -13,6 +13,7 @@
 #include "ready/band.hpp"
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
+#include "ready/permits.hpp"
 #include "ready/queue_gate.hpp"
 #include "ready/set_aside.hpp"
 
@@ -38,6 +39,7 @@ class ready_queue {
     weight_.store(o.weight, relaxed);
     retries_per_s_.store(o.retries_per_s_max, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
+    limits_.set(o.limits);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -68,6 +70,23 @@ class ready_queue {
   [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
 
+  [[nodiscard]] permits& limits() noexcept { return limits_; }
+  [[nodiscard]] const permits& limits() const noexcept { return limits_; }
+
+  [[nodiscard]] bool takes_jobs() const noexcept { return !intake_closed_.load(relaxed); }
+  void close_intake(bool closed) noexcept { intake_closed_.store(closed, relaxed); }
+
+  // Jobs in it that are ready and have a permit of something. seq_cst: who gives one adds, then looks at
+  // the gate; who closes the gate looks here afterwards (engine/gating.cpp).
+  void note_equipped(std::int32_t change) noexcept {
+    equipped_.fetch_add(static_cast<std::uint32_t>(change), seq_cst);
+  }
+  [[nodiscard]] bool has_equipped() const noexcept { return equipped_.load(seq_cst) != 0; }
+
+  // When a pause and a hold end by themselves. Under the lock of verbs. UINT64_MAX: not.
+  std::uint64_t resume_at_ns = UINT64_MAX;
+  std::uint64_t held_until_ns = 0;
+
   [[nodiscard]] sweep_state& sweep_of(unsigned b) noexcept { return sweeps_[b]; }
   // Of the whole queue: the gate has one bit for it.
   [[nodiscard]] std::mutex& sweeping() noexcept { return sweeping_; }
@@ -85,7 +104,10 @@ class ready_queue {
   atomic<unsigned> weight_{};
   atomic<std::uint32_t> retries_per_s_{0};
   atomic<std::uint64_t> retry_arrival_ns_{0};  // state of the retry budget
+  atomic<bool> intake_closed_{false};
   queue_gate gate_;
+  permits limits_;
+  atomic<std::uint32_t> equipped_{0};
   credits room_;
   std::array<band, priority_count> bands_;
   std::array<front_list, priority_count> fronts_;

@@ -95,7 +95,7 @@ class sweeping : public ::testing::Test {
 
 TEST_F(sweeping, two_hundred_thousand_cancels_in_a_paused_queue_leave_few_places) {
   constexpr int survivors = 100;
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   std::size_t most = 0;
   for (int i = 0; i < survivors; ++i) {
     submit(i);
@@ -109,7 +109,7 @@ TEST_F(sweeping, two_hundred_thousand_cancels_in_a_paused_queue_leave_few_places
   EXPECT_FALSE(queue().gate().is_closed_for(gate_reason::sweeping));
   run();
   EXPECT_TRUE(started_[normal].empty()) << "it is paused";
-  ASSERT_TRUE(engine_->resume(ref_));
+  ASSERT_TRUE(engine_->resume(*context_, ref_));
   EXPECT_TRUE(queue().gate().is_open());
   run();
   EXPECT_EQ(started_[normal], numbers(survivors)) << "in submit order";
@@ -133,19 +133,19 @@ TEST_F(sweeping, a_queue_that_is_not_paused_is_open_and_active_after_a_sweep) {
 
 TEST_F(sweeping, a_drain_that_found_the_queue_paused_finds_the_jobs_after_the_resume) {
   // The drain clears the active bit of the paused queue before the sweep moves its jobs.
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   submit(0);
   run();
   submit_and_cancel(cancels_min);
   EXPECT_EQ(places(), 0u);
-  ASSERT_TRUE(engine_->resume(ref_));
+  ASSERT_TRUE(engine_->resume(*context_, ref_));
   run();
   EXPECT_EQ(started_[normal], numbers(1));
 }
 
 TEST_F(sweeping, what_one_sweep_kept_and_was_cancelled_then_is_dropped_by_the_next) {
   // The first sweep moves the survivors to the front list; nothing may pile up there either.
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   const std::vector<job_id> kept = submit_many(3000);
   submit_and_cancel(cancels_min);
   EXPECT_EQ(places(), 0u);
@@ -155,7 +155,7 @@ TEST_F(sweeping, what_one_sweep_kept_and_was_cancelled_then_is_dropped_by_the_ne
   EXPECT_EQ(places(), 0u);
   EXPECT_TRUE(front_is_empty());
   submit(0);
-  ASSERT_TRUE(engine_->resume(ref_));
+  ASSERT_TRUE(engine_->resume(*context_, ref_));
   run();
   EXPECT_EQ(started_[normal], numbers(1));
   EXPECT_EQ(stale_places_met(), 0u);
@@ -164,7 +164,7 @@ TEST_F(sweeping, what_one_sweep_kept_and_was_cancelled_then_is_dropped_by_the_ne
 TEST_F(sweeping, a_sweep_waits_until_as_many_were_cancelled_as_are_alive) {
   // Or each cancel would pay for a look at many jobs that live.
   constexpr int alive = 10'000;
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   submit_many(alive);
   const std::uint64_t in_use = queue().room().in_use();  // what this thread set aside counts
   ASSERT_GE(in_use, static_cast<std::uint64_t>(alive));
@@ -177,13 +177,13 @@ TEST_F(sweeping, a_sweep_waits_until_as_many_were_cancelled_as_are_alive) {
   }
   submit_and_cancel(1000);
   EXPECT_EQ(places(), 1000u) << "the next one waits as long again";
-  ASSERT_TRUE(engine_->resume(ref_));
+  ASSERT_TRUE(engine_->resume(*context_, ref_));
   run();
   EXPECT_EQ(started_[normal], numbers(alive));
 }
 
 TEST_F(sweeping, the_bands_of_a_queue_are_counted_and_swept_each_for_itself) {
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   submit(0, normal);
   submit(0, low);
   submit_and_cancel(cancels_min - 1, normal);
@@ -199,7 +199,7 @@ TEST_F(sweeping, the_bands_of_a_queue_are_counted_and_swept_each_for_itself) {
   submit_and_cancel(1, low);
   EXPECT_EQ(places(normal), 1u) << "not its turn";
   EXPECT_EQ(places(low), 0u);
-  ASSERT_TRUE(engine_->resume(ref_));
+  ASSERT_TRUE(engine_->resume(*context_, ref_));
   run();
   EXPECT_EQ(started_[normal], numbers(2));
   EXPECT_EQ(started_[low], numbers(2));
@@ -215,7 +215,7 @@ TEST_F(sweeping, random_survivors_start_in_submit_order_whatever_was_swept) {
   std::vector<int> submitted[3];
   std::size_t most = 0;
   bool paused = true;
-  ASSERT_TRUE(engine_->pause(ref_));
+  ASSERT_TRUE(engine_->pause(*context_, ref_, {}));
   for (int i = 0; i < 60'000; ++i) {
     const auto band = test::below<unsigned>(random, 3);
     const auto number = static_cast<int>(cancelled.size());
@@ -231,12 +231,12 @@ TEST_F(sweeping, random_survivors_start_in_submit_order_whatever_was_swept) {
     most = std::max(most, places(band));
     if (test::one_in(random, 5000)) {
       paused = !paused;
-      ASSERT_TRUE(paused ? engine_->pause(ref_) : engine_->resume(ref_));
+      ASSERT_TRUE(paused ? engine_->pause(*context_, ref_, {}) : engine_->resume(*context_, ref_));
     }
     if (!paused && test::one_in(random, 500)) engine_->step_drain(0);
   }
   if (paused) {
-    ASSERT_TRUE(engine_->resume(ref_));
+    ASSERT_TRUE(engine_->resume(*context_, ref_));
   }
   run();
   for (unsigned band = 0; band < 3; ++band) {

@@ -195,7 +195,9 @@ class word_walk {
     const std::uint64_t wanted = (model_.version + (right ? 0 : 1)) & band_entry::version_mask;
     const bool may = right && model_.state == job_state::ready;
     job_word started;
-    ASSERT_EQ(transition_to_running(cell_, wanted, band_entry::version_mask, started), may);
+    std::uint64_t brought = 0;
+    ASSERT_EQ(transition_to_running(cell_, wanted, band_entry::version_mask, started, brought),
+              may);
     if (!may) return;
     running_ = started;
     model_.change(job_state::running);
@@ -307,8 +309,9 @@ TEST(word, follows_a_plain_struct_through_random_transitions) {
 job_word start_one(word_cell& cell) {
   const job_word ready = transition_to_ready(cell);
   job_word word;
+  std::uint64_t brought = 0;
   EXPECT_TRUE(transition_to_running(cell, ready.version() & band_entry::version_mask,
-                                    band_entry::version_mask, word));
+                                    band_entry::version_mask, word, brought));
   return word;
 }
 
@@ -520,9 +523,10 @@ TEST(word, one_life_has_one_end_whoever_races_for_it) {
     for (life& j : jobs) {
       job_word word{j.cell.load(acquire)};
       request r = request::changed;
+      std::uint64_t brought = 0;
       switch (role) {
         case 0:
-          if (!transition_to_running(j.cell, 1, band_entry::version_mask, word)) break;
+          if (!transition_to_running(j.cell, 1, band_entry::version_mask, word, brought)) break;
           ASSERT_TRUE(transition_to_completed(j.cell, word));
           ended(j, word);
           break;
@@ -556,13 +560,15 @@ TEST(word, a_stale_place_never_starts_a_later_life) {
   for (int life = 0; life < 4; ++life) {
     const job_word ready = transition_to_ready(cell);
     job_word word;
+    std::uint64_t brought = 0;
     for (const std::uint64_t place : places) {
-      ASSERT_FALSE(transition_to_running(cell, place, band_entry::version_mask, word));
+      ASSERT_FALSE(transition_to_running(cell, place, band_entry::version_mask, word, brought));
     }
     const std::uint64_t place = ready.version() & band_entry::version_mask;
     places.push_back(place);
-    ASSERT_TRUE(transition_to_running(cell, place, band_entry::version_mask, word));
-    ASSERT_FALSE(transition_to_running(cell, place, band_entry::version_mask, word)) << "twice";
+    ASSERT_TRUE(transition_to_running(cell, place, band_entry::version_mask, word, brought));
+    ASSERT_FALSE(transition_to_running(cell, place, band_entry::version_mask, word, brought))
+        << "twice";
     word.bits = cell.load();
     ASSERT_TRUE(transition_to_completed(cell, word));
     transition_to_free(cell, word);

@@ -97,7 +97,8 @@ class attempt_scenario : public scenario {
   // run_job(). `version`: what the place names.
   void run_job(unsigned self, std::uint64_t version) {
     job_word word;
-    if (!transition_to_running(slot_.word, version, band_entry::version_mask, word)) {
+    std::uint64_t brought = 0;
+    if (!transition_to_running(slot_.word, version, band_entry::version_mask, word, brought)) {
       retry_.store(no_retry, release);
       return;
     }

@@ -52,8 +52,10 @@ class start_scenario : public scenario {
   void start(board_line& line, unsigned job) {
     line.begin_start(queue, Shape.starter_asymmetric);
     job_word word;
-    const bool starts = gate_.looks_open() &&
-                        transition_to_running(words_[job], versions_[job], ~std::uint64_t{0}, word);
+    std::uint64_t brought = 0;
+    const bool starts =
+        gate_.looks_open(false) &&
+        transition_to_running(words_[job], versions_[job], ~std::uint64_t{0}, word, brought);
     // Nobody came in between the swap of the word and this line.
     if (starts) {
       note("starts job", job);

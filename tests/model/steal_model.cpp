@@ -21,7 +21,8 @@ namespace {
 
 struct real_steps {
   static bool start(word_cell& cell, std::uint64_t version, job_word& word) {
-    return transition_to_running(cell, version, band_entry::version_mask, word);
+    std::uint64_t brought = 0;
+    return transition_to_running(cell, version, band_entry::version_mask, word, brought);
   }
   static bool owner_skips(const batch_ring&) { return false; }
 };

@@ -83,7 +83,8 @@ class stop_scenario : public scenario {
 
   void attempt(unsigned i) {
     job_word word;
-    if (!transition_to_running(words_[i], versions_[i], ~std::uint64_t{0}, word)) return;
+    std::uint64_t brought = 0;
+    if (!transition_to_running(words_[i], versions_[i], ~std::uint64_t{0}, word, brought)) return;
     static_cast<void>(line_.end_start(job_id{i + 1}, i + 1, 10, true));
     make_token(i);
     if (i + 1 == Shape.attempts) return;  // stays

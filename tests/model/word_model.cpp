@@ -21,7 +21,8 @@ namespace {
 struct real_steps {
   static job_word publish(word_cell& cell) { return transition_to_ready(cell); }
   static bool start(word_cell& cell, std::uint64_t version, job_word& word) {
-    return transition_to_running(cell, version, band_entry::version_mask, word);
+    std::uint64_t brought = 0;
+    return transition_to_running(cell, version, band_entry::version_mask, word, brought);
   }
 };
 // Seeded bug: the word is published relaxed.

@@ -544,14 +544,14 @@ class simulation {
     if (q.paused || finishing_) {
       resume(q);
     } else {
-      ASSERT_TRUE(engine_->pause(q.ref));
+      ASSERT_TRUE(engine_->pause(*contexts_[0], q.ref, {}));
       q.paused = true;
       note('p', q.ref.index);
     }
   }
 
   void resume(model_queue& q) {
-    ASSERT_TRUE(engine_->resume(q.ref));
+    ASSERT_TRUE(engine_->resume(*contexts_[0], q.ref));
     q.paused = false;
     note('r', q.ref.index);
   }
@@ -586,8 +586,8 @@ class simulation {
       expect_not_found(job_id{id.value + 1'000'000});                 // a life far ahead
       expect_not_found(job_id{id.value | (std::uint64_t{1} << 63)});  // away
     }
-    ASSERT_FALSE(engine_->pause(queue_ref{4095, 1}));
-    ASSERT_FALSE(engine_->pause(queue_ref{0, 2}));
+    ASSERT_FALSE(engine_->pause(*contexts_[0], queue_ref{4095, 1}, {}));
+    ASSERT_FALSE(engine_->pause(*contexts_[0], queue_ref{0, 2}, {}));
     ASSERT_FALSE(engine_->set_options(queues_[0].ref, {.weight = 0}));
     const submit_answer a = take_in(engine_->parts(), *contexts_[0], queues_[0].ref, kind_ref{99},
                                     no_payload(), job_options{});

@@ -173,14 +173,14 @@ TEST(due, what_waits_says_for_what_and_until_when) {
   EXPECT_EQ(ns(w.find(at).due), wall);
   EXPECT_TRUE(w.find(at).due_by_wall_clock);
   EXPECT_EQ(w.e->health().timers, 2u);
-  ASSERT_TRUE(w.e->pause(q));
+  ASSERT_TRUE(w.e->pause(w.context_of_host(), q, {}));
   w.advance(10s);
   for (const job_id id : {later, at}) {
     EXPECT_EQ(w.find(id).state, job_state::ready) << "due in a paused queue";
     EXPECT_EQ(w.find(id).waiting_for, waiting_for::gate);
   }
   EXPECT_TRUE(w.changes.empty());
-  ASSERT_TRUE(w.e->resume(q));
+  ASSERT_TRUE(w.e->resume(w.context_of_host(), q));
   w.settle();
   EXPECT_EQ(w.e->read_counters().completed, 2u);
 }
@@ -245,7 +245,7 @@ TEST(due, jobs_of_a_paused_queue_expire_in_it) {
   const kind_ref k = w.kind("k");
   w.open();
   const queue_ref q = w.queue("q", {.jobs_max = 6});
-  ASSERT_TRUE(w.e->pause(q));
+  ASSERT_TRUE(w.e->pause(w.context_of_host(), q, {}));
   std::vector<job_id> ids;
   for (int i = 0; i < 3; ++i) ids.push_back(w.submit(q, k, {.expires = 2s}));
   for (int i = 0; i < 3; ++i) ids.push_back(w.submit(q, k, {.after = 1h, .expires = 2s}));
@@ -260,7 +260,7 @@ TEST(due, jobs_of_a_paused_queue_expire_in_it) {
   EXPECT_EQ(w.e->read_counters().expired, 6u);
   EXPECT_EQ(w.e->health().jobs, 0u);
   EXPECT_TRUE(w.try_submit(q, k));
-  ASSERT_TRUE(w.e->resume(q));
+  ASSERT_TRUE(w.e->resume(w.context_of_host(), q));
   w.settle();
   EXPECT_EQ(w.e->read_counters().completed, 1u);
 }
@@ -276,7 +276,7 @@ TEST(due, a_job_that_comes_again_expires_too_also_in_a_paused_queue) {
       w.act = [&](context&) {
         w.work_for(6s);
         if (paused) {
-          EXPECT_TRUE(w.e->pause(q));
+          EXPECT_TRUE(w.e->pause(w.context_of_host(), q, {}));
         }
         switch (how) {
           case code::yield:
@@ -1044,7 +1044,7 @@ TEST_F(dead_letters_of, are_requeued_once_for_each_death) {
   const std::uint64_t version = w.find(id).version;
   EXPECT_EQ(requeue(id, version + 1).error().code, errc::stale);
   EXPECT_EQ(requeue(id, version - 1).error().code, errc::stale);
-  ASSERT_TRUE(w.e->pause(q));
+  ASSERT_TRUE(w.e->pause(w.context_of_host(), q, {}));
   const auto t = requeue(id, version);
   ASSERT_TRUE(t);
   EXPECT_EQ(t->id, id);
@@ -1052,7 +1052,7 @@ TEST_F(dead_letters_of, are_requeued_once_for_each_death) {
   EXPECT_EQ(w.find(id).attempt, 0u);
   EXPECT_TRUE(list().empty());
   EXPECT_EQ(requeue(id, version).error().code, errc::stale) << "twice";
-  ASSERT_TRUE(w.e->resume(q));
+  ASSERT_TRUE(w.e->resume(w.context_of_host(), q));
   w.settle();
   EXPECT_EQ(w.find(id).state, job_state::dead);
   EXPECT_EQ(requeue(id, version).error().code, errc::stale) << "that death is over";

@@ -1,0 +1,97 @@
+#include "engine/gate_timers.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/gating.hpp"
+
+namespace pawl {
+
+namespace {
+
+// Whether a pause and a hold that lie in these fields are over. Clears them.
+struct over {
+  bool pause;
+  bool hold;
+};
+over take_over(std::uint64_t& resume_at_ns, std::uint64_t& held_until_ns,
+               std::uint64_t now_ns) noexcept {
+  const over o{resume_at_ns <= now_ns, held_until_ns <= now_ns};
+  if (o.pause) resume_at_ns = UINT64_MAX;
+  return o;
+}
+
+void open(core& c, ready_queue& queue, gate_reason reason) noexcept {
+  if (!queue.gate().is_closed_for(reason)) return;
+  if (queue.gate().open(reason, c.active)) c.idle.notify();
+}
+
+void fire_queue(core& c, thread_context& context, ready_queue& queue) noexcept {
+  const std::uint64_t now = c.clock.boot_ns();
+  {
+    const std::lock_guard lock(c.all.mutex);
+    const over o = take_over(queue.resume_at_ns, queue.held_until_ns, now);
+    if (o.pause) open(c, queue, gate_reason::paused);
+    if (o.hold) open(c, queue, gate_reason::held);
+  }
+  if (!queue.gate().is_closed_for(gate_reason::at_rate)) return;
+  const std::uint64_t ask_at = queue.limits().starts_ready_at(now, 1);
+  if (ask_at == 0) {
+    open(c, queue, gate_reason::at_rate);
+  } else {
+    set_queue_timer(c, context, queue.index(), ask_at);
+  }
+}
+
+void fire_scheduler(core& c, thread_context& context) noexcept {
+  const std::uint64_t now = c.clock.boot_ns();
+  const std::lock_guard lock(c.all.mutex);
+  const over o = take_over(c.all.resume_at_ns, c.all.held_until_ns, now);
+  if (o.pause) c.all.is_paused = false;
+  if (o.hold) c.all.is_held = false;
+  const std::uint64_t ask_at = c.all_starts.starts_ready_at(now, 1);
+  bool is_waited_for = false;
+  c.queues.for_each([&](ready_queue& q) {
+    if (o.pause) open(c, q, gate_reason::all_paused);
+    if (o.hold) open(c, q, gate_reason::all_held);
+    if (ask_at == 0) {
+      open(c, q, gate_reason::all_at_rate);
+    } else {
+      is_waited_for = is_waited_for || q.gate().is_closed_for(gate_reason::all_at_rate);
+    }
+  });
+  if (is_waited_for) set_queue_timer(c, context, scheduler_number, ask_at);
+}
+
+}  // namespace
+
+void set_queue_timer(core& c, thread_context& context, std::uint32_t number,
+                     std::uint64_t at_ns) noexcept {
+  c.due_later.add(c, context, {at_ns, gate_mark | make_gate_id(gate_part::queue, number), 0});
+}
+
+void set_gate_timer(core& c, thread_context& context, start_gate& gate,
+                    std::uint64_t at_ns) noexcept {
+  if (gate.timer_ns <= at_ns) return;
+  gate.timer_ns = at_ns;
+  c.due_later.add(c, context, {at_ns, gate_mark | gate.id(), 0});
+}
+
+void fire_gate(core& c, thread_context& context, std::uint32_t gate_id) noexcept {
+  start_gate* const gate = c.gates.at(gate_id);
+  if (gate == nullptr) {
+    if (number_of_gate(gate_id) == scheduler_number) return fire_scheduler(c, context);
+    return fire_queue(c, context, *c.queues.at(number_of_gate(gate_id)));
+  }
+  {
+    const std::lock_guard lock(gate->mutex());
+    const std::uint64_t now = c.clock.boot_ns();
+    if (gate->timer_ns <= now) gate->timer_ns = UINT64_MAX;
+    const over o = take_over(gate->resume_at_ns, gate->held_until_ns, now);
+    if (o.pause) gate->take_off(start_gate::paused);
+    if (o.hold) gate->take_off(start_gate::held);
+  }
+  if (gate->has_waiting()) admit_parked(c, context, *gate);
+}
+
+}  // namespace pawl

@@ -1,0 +1,31 @@
+// engine/intake_doors.hpp -- may jobs of these scopes come in now?
+#pragma once
+
+#include "engine/core.hpp"
+
+namespace pawl {
+
+inline bool is_intake_watched(const core& c) noexcept {
+  return (c.gating.load(relaxed) & core::intake) !=
+         0;  // relaxed: a door closes from some moment on
+}
+
+inline reject check_doors(const core& c, const ready_queue& queue, unsigned kind) noexcept {
+  if (!is_intake_watched(c)) [[likely]]
+    return reject::none;
+  const bool is_open = c.takes_jobs.load(relaxed) && queue.takes_jobs() &&
+                       !c.gates.of_kind(kind).has(start_gate::intake_closed);
+  return is_open ? reject::none : reject::intake_closed;
+}
+
+// Of a job's own tenant.
+inline reject check_tenant(const core& c, tenant_ref tenant) noexcept {
+  if (tenant.index == 0) [[likely]]
+    return reject::none;
+  const start_gate* const gate =
+      tenant.scheduler == c.tag ? c.gates.of_tenant(tenant.index) : nullptr;
+  if (gate == nullptr) return reject::unknown_tenant;
+  return gate->has(start_gate::intake_closed) ? reject::intake_closed : reject::none;
+}
+
+}  // namespace pawl

@@ -1,0 +1,60 @@
+// policy/gcra.hpp -- the generic cell rate algorithm (ITU-T I.371): may something start now? Values in,
+// values out.
+//
+// One number is kept: the theoretical arrival time, when the next start would come if all came evenly.
+// Each start moves it on by an interval; starts may run ahead of it by the tolerance. So in any span W
+// there are at most 1 + (W + tolerance) / interval of them, which is burst + W / interval.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "pawl/limits.hpp"
+
+namespace pawl {
+
+struct gcra_rate {
+  std::uint64_t interval_ns = 0;   // between two starts; 0: no limit
+  std::uint64_t tolerance_ns = 0;  // (burst - 1) intervals
+};
+
+// Rounds up, so that the bound holds. Of a limit that is in range.
+constexpr gcra_rate gcra_of(const rate_limit& r) noexcept {
+  if (r.starts == 0) return {};
+  const auto per = static_cast<std::uint64_t>(r.per.count());
+  const std::uint64_t interval = (per + r.starts - 1) / r.starts;
+  const std::uint64_t times = r.burst - 1;
+  const std::uint64_t longest = UINT64_MAX / 4;
+  return {interval, times > longest / interval ? longest : times * interval};
+}
+
+struct gcra_answer {
+  std::uint64_t arrival_ns;  // the number to keep
+  std::uint64_t ask_at_ns;   // 0: it may start; else when it may if nothing else does
+};
+
+constexpr gcra_answer gcra_take(const gcra_rate& r, std::uint64_t arrival_ns,
+                                std::uint64_t now_ns) noexcept {
+  if (r.interval_ns == 0) return {arrival_ns, 0};
+  const std::uint64_t earliest = arrival_ns - std::min(arrival_ns, r.tolerance_ns);
+  if (now_ns < earliest) return {arrival_ns, earliest};
+  return {std::max(arrival_ns, now_ns) + r.interval_ns, 0};
+}
+
+// How many may start now, at most `most`.
+constexpr std::uint64_t gcra_ready(const gcra_rate& r, std::uint64_t arrival_ns,
+                                   std::uint64_t now_ns, std::uint64_t most) noexcept {
+  if (r.interval_ns == 0) return most;
+  const std::uint64_t first = std::max(arrival_ns, now_ns);
+  if (now_ns + r.tolerance_ns < first) return 0;
+  return std::min(most, (now_ns + r.tolerance_ns - first) / r.interval_ns + 1);
+}
+
+// When `count` of them may have started, the last one at that time; 0: now.
+constexpr std::uint64_t gcra_ready_at(const gcra_rate& r, std::uint64_t arrival_ns,
+                                      std::uint64_t now_ns, std::uint64_t count) noexcept {
+  if (r.interval_ns == 0 || gcra_ready(r, arrival_ns, now_ns, count) == count) return 0;
+  return std::max(arrival_ns, now_ns) + (count - 1) * r.interval_ns - r.tolerance_ns;
+}
+
+}  // namespace pawl

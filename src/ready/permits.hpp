@@ -1,0 +1,106 @@
+// ready/permits.hpp -- how many of something may run at the same time, and how fast they may start.
+//
+// Roles       try_take, give, try_start, take_back: any thread.  set: one thread at a time.
+// Progress    lock-free.
+//
+// State       field       written by       read by  order
+//             used_       takers, givers   all      seq_cst: who gives looks at who waits afterwards,
+//                                                   who waits looks here afterwards
+//             arrival_    starters (CAS)   all      relaxed: the number stands for itself
+//             the rest    set              all      relaxed: a limit applies from some moment on
+//
+// Invariant   I1  used_ goes up only while it is below the limit. Where the limit was lowered since, who
+//                 is about to start with a permit it had before finds is_exceeded() and gives it back.
+//
+// Checked by tests/ready/permits_test.cpp, tests/model/limit_model.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "pawl/limits.hpp"
+#include "policy/gcra.hpp"
+
+namespace pawl {
+
+class permits {
+ public:
+  void set(const limits& wanted) noexcept {
+    const gcra_rate rate = gcra_of(wanted.rate);
+    limit_.store(wanted.concurrency, relaxed);
+    interval_.store(rate.interval_ns, relaxed);
+    tolerance_.store(rate.tolerance_ns, relaxed);
+  }
+  [[nodiscard]] bool has_limit() const noexcept { return limit_.load(relaxed) != 0; }
+  [[nodiscard]] bool has_rate() const noexcept { return interval_.load(relaxed) != 0; }
+
+  // To run. False: as many as may have one.
+  bool try_take() noexcept {
+    std::uint32_t used = used_.load(relaxed);  // relaxed: the swap checks it
+    do {
+      const std::uint32_t limit = limit_.load(relaxed);
+      if (limit != 0 && used >= limit) return false;
+    } while (!used_.compare_exchange_weak(used, used + 1, seq_cst, relaxed));
+    return true;
+  }
+  void give() noexcept { used_.fetch_sub(1, seq_cst); }
+  [[nodiscard]] bool is_full() const noexcept {
+    const std::uint32_t limit = limit_.load(relaxed);
+    return limit != 0 && used_.load(seq_cst) >= limit;
+  }
+  [[nodiscard]] bool is_exceeded() const noexcept {
+    const std::uint32_t limit = limit_.load(relaxed);
+    return limit != 0 && used_.load(relaxed) > limit;
+  }
+  [[nodiscard]] std::uint32_t used() const noexcept { return used_.load(relaxed); }
+  [[nodiscard]] std::uint32_t limit() const noexcept { return limit_.load(relaxed); }
+  // How many more may run, at most `most`.
+  [[nodiscard]] std::uint32_t left(std::uint32_t most) const noexcept {
+    const std::uint32_t limit = limit_.load(relaxed);
+    if (limit == 0) return most;
+    const std::uint32_t used = used_.load(relaxed);
+    return used < limit ? std::min(most, limit - used) : 0;
+  }
+
+  // Now. 0: it may start, and is counted; else when to ask again.
+  std::uint64_t try_start(std::uint64_t now_ns) noexcept {
+    std::uint64_t arrival = arrival_.load(relaxed);
+    for (;;) {
+      const gcra_answer a = gcra_take(rate(), arrival, now_ns);
+      if (a.ask_at_ns != 0) return a.ask_at_ns;
+      if (arrival_.compare_exchange_weak(arrival, a.arrival_ns, relaxed)) return 0;
+    }
+  }
+  // It did not start after all.
+  void take_back_start() noexcept {
+    // An arrival below an interval is that of a rate set since.
+    const std::uint64_t interval = interval_.load(relaxed);
+    std::uint64_t arrival = arrival_.load(relaxed);
+    while (arrival >= interval &&
+           !arrival_.compare_exchange_weak(arrival, arrival - interval, relaxed)) {
+    }
+  }
+  // How many may start now, at most `most`.
+  [[nodiscard]] std::uint64_t starts_ready(std::uint64_t now_ns,
+                                           std::uint64_t most) const noexcept {
+    return gcra_ready(rate(), arrival_.load(relaxed), now_ns, most);
+  }
+  // When `count` may have started.
+  [[nodiscard]] std::uint64_t starts_ready_at(std::uint64_t now_ns,
+                                              std::uint64_t count) const noexcept {
+    return gcra_ready_at(rate(), arrival_.load(relaxed), now_ns, count);
+  }
+
+ private:
+  [[nodiscard]] gcra_rate rate() const noexcept {
+    return {interval_.load(relaxed), tolerance_.load(relaxed)};
+  }
+
+  atomic<std::uint32_t> limit_{0};
+  atomic<std::uint64_t> interval_{0};
+  atomic<std::uint64_t> tolerance_{0};
+  alignas(cache_line_bytes) atomic<std::uint32_t> used_{0};
+  atomic<std::uint64_t> arrival_{0};
+};
+
+}  // namespace pawl

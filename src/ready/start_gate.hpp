@@ -1,0 +1,106 @@
+// ready/start_gate.hpp -- what stands between the ready jobs of one kind or tenant and their starts:
+// closed for a reason, at its limit, or with a line of jobs before it.
+//
+// Who wants to start one asks try_enter(); refused, it joins the line under the lock and asks once more
+// there. Who changes something for the better (a permit given back, a reason gone, a new limit, time)
+// looks at `waiting` afterwards and takes from the line what may go (engine/gating.cpp). What it takes
+// has a permit already, so whoever comes meanwhile cannot take the way it freed.
+//
+// Roles       try_enter, leave: any thread that runs jobs.  the line: whoever holds the lock.
+//             close, open, set_limits: one thread at a time.
+// Progress    try_enter and leave are lock-free.
+//
+// State       field       written by                 read by    order
+//             state_      close, open, set_limits    starters   seq_cst; a starter's look: board.hpp
+//             waiting_    who joins or leaves the    all        seq_cst: who joins adds, then asks for
+//                         line                                  a permit; who gives one looks after
+//                                                               (I1)
+//             in_transit_ who grants, who claims     granters   relaxed: a number for rates
+//
+// Invariants  I1  At rest: nobody waits while the gate is open, has a permit left, and its rate lets a
+//                 start happen that no job in transit is going to use; unless a timer is set.
+//             I2  Jobs leave the line in the order in which they joined it.
+//
+// Checked by tests/engine/limits_test.cpp, tests/model/limit_model.cpp.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+
+#include "base/atomic.hpp"
+#include "ready/parking.hpp"
+#include "ready/permits.hpp"
+
+namespace pawl {
+
+class alignas(cache_line_bytes) start_gate {
+ public:
+  // `id`: not 0; what its line is called in the parking lot.
+  explicit start_gate(std::uint32_t id) noexcept : id_(id) {}
+  [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
+
+  // Reasons why it is closed, and marks that say what a starter has to look at.
+  enum mark : std::uint32_t {
+    paused = 1u << 0,         // pause(); cleared by resume() or its timer
+    held = 1u << 1,           // hold(); cleared by its timer
+    limited = 1u << 2,        // there is a limit to ask for
+    intake_closed = 1u << 3,  // for submits; starts do not care
+  };
+  static constexpr std::uint32_t closed = paused | held;
+
+  // Nothing to ask here. seq_cst: the look of a start (board.hpp).
+  [[nodiscard]] bool lets_all_pass() const noexcept {
+    return (state_.load(seq_cst) & (closed | limited)) == 0 && waiting_.load(relaxed) == 0;
+  }
+  [[nodiscard]] bool is_closed() const noexcept { return (state_.load(seq_cst) & closed) != 0; }
+  [[nodiscard]] bool has(mark m) const noexcept { return (state_.load(seq_cst) & m) != 0; }
+  [[nodiscard]] bool has_waiting() const noexcept { return waiting_.load(seq_cst) != 0; }
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_.load(relaxed); }
+
+  void put(mark m) noexcept { state_.fetch_or(m, seq_cst); }
+  void take_off(mark m) noexcept { state_.fetch_and(~std::uint32_t{m}, seq_cst); }
+  void set_limits(const limits& wanted) noexcept {
+    of_.set(wanted);
+    if (wanted.concurrency != 0 || wanted.rate.starts != 0) {
+      put(limited);
+    } else {
+      take_off(limited);
+    }
+  }
+  [[nodiscard]] permits& of() noexcept { return of_; }
+  [[nodiscard]] const permits& of() const noexcept { return of_; }
+
+  // A permit to run, for a job that came by itself: behind those that wait.
+  [[nodiscard]] bool try_enter() noexcept {
+    return !is_closed() && !has_waiting() && of_.try_take();
+  }
+
+  // The line, under the lock.
+  [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
+  [[nodiscard]] parked_line& line() noexcept { return line_; }
+  void note_joining() noexcept { waiting_.fetch_add(1, seq_cst); }  // before the last look
+  void note_left() noexcept { waiting_.fetch_sub(1, seq_cst); }
+
+  // Jobs that were taken from the line, or wait for a thread, with a permit and not yet started.
+  void note_in_transit(std::int32_t change) noexcept {
+    in_transit_.fetch_add(static_cast<std::uint32_t>(change), relaxed);
+  }
+  [[nodiscard]] std::uint32_t in_transit() const noexcept { return in_transit_.load(relaxed); }
+
+  // Under the lock. When a pause and a hold end by themselves; UINT64_MAX: they do not. For when a timer
+  // is set; UINT64_MAX: none is.
+  std::uint64_t resume_at_ns = UINT64_MAX;
+  std::uint64_t held_until_ns = 0;
+  std::uint64_t timer_ns = UINT64_MAX;
+
+ private:
+  const std::uint32_t id_;
+  atomic<std::uint32_t> state_{0};
+  atomic<std::uint32_t> waiting_{0};
+  atomic<std::uint32_t> in_transit_{0};
+  permits of_;
+  std::mutex mutex_;
+  parked_line line_;
+};
+
+}  // namespace pawl
