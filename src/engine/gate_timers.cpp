@@ -90,6 +90,10 @@ void fire_gate(core& c, thread_context& context, std::uint32_t gate_id) noexcept
     const over o = take_over(gate->resume_at_ns, gate->held_until_ns, now);
     if (o.pause) gate->take_off(start_gate::paused);
     if (o.hold) gate->take_off(start_gate::held);
+    // An earlier timer than theirs stood for theirs too.
+    const std::uint64_t next = std::min(
+        gate->resume_at_ns, gate->has(start_gate::held) ? gate->held_until_ns : UINT64_MAX);
+    if (next != UINT64_MAX) set_gate_timer(c, context, *gate, next);
   }
   if (gate->has_waiting()) admit_parked(c, context, *gate);
 }

@@ -219,7 +219,7 @@ class limits_sim : public ::testing::Test {
 
   void expect_all_at_rest() {
     core& c = w_.e->parts();
-    EXPECT_EQ(w_.e->health().jobs, 0u);
+    EXPECT_EQ(w_.e->health().jobs, 0u) << what_is_left();
     const counters n = w_.e->read_counters();
     EXPECT_EQ(n.accepted, n.ended());
     for (const kind_ref k : kinds_) expect_at_rest(c.gates.of_kind(k.index));
@@ -228,6 +228,23 @@ class limits_sim : public ::testing::Test {
       EXPECT_EQ(c.queues.at(q.index)->limits().used(), 0u);
       EXPECT_FALSE(c.queues.at(q.index)->has_equipped());
     }
+  }
+  // Of the jobs that are alive, where they are.
+  std::string what_is_left() {
+    std::map<std::string, int> counts;
+    for (const job_id id : ids_) {
+      const auto known = w_.e->find(id);
+      if (!known || known->state == job_state::ended || known->state == job_state::dead) continue;
+      const unsigned number = known->queue.index;
+      ++counts[std::string(name(known->state)) + " for " + std::string(name(known->waiting_for)) +
+               ", queue " + std::to_string(number) + ", kind " + std::to_string(known->kind.index) +
+               ", front " +
+               std::to_string(!w_.e->parts().queues.at(number)->front_of(
+                   static_cast<unsigned>(known->priority)).looks_empty())];
+    }
+    std::string all;
+    for (const auto& [what, count] : counts) all += what + ": " + std::to_string(count) + "\n";
+    return all;
   }
   static void expect_at_rest(start_gate& gate) {
     EXPECT_EQ(gate.of().used(), 0u);
