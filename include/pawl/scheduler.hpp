@@ -37,6 +37,7 @@
 #include "pawl/export.hpp"
 #include "pawl/health.hpp"
 #include "pawl/job.hpp"
+#include "pawl/loop.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
 
@@ -150,6 +151,13 @@ class PAWL_EXPORT scheduler {
   //   errc::invalid    an option is out of range
   //   errc::not_found  errc::stopping  errc::forked
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
+
+  // A place in which a thread of the host runs jobs, see pawl/loop.hpp. May allocate.
+  //   errc::invalid   options::executor is not executor::external, or options::dispatch is false
+  //   errc::full      there are options::drains loops
+  //   errc::io        the process has no more descriptors
+  //   errc::memory    errc::stopping  errc::forked
+  result<std::unique_ptr<loop>> make_loop() noexcept;
 
   // Closes the intake, starts no more jobs, and waits at most `limit` for the handlers that run;
   // context::stop_requested() is true for them. Then the threads end. Jobs that have not started
