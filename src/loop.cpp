@@ -12,25 +12,38 @@ namespace pawl {
 struct loop::impl {
   std::shared_ptr<lease_desk> desk;
   std::shared_ptr<loop_cell> cell;
-  engine* core = nullptr;  // there is one only between cell->enter() and cell->leave()
+  // There are these two only between cell->enter() and cell->leave().
+  engine* core = nullptr;
+  thread_context* context = nullptr;  // the drain's
+
+  result<run_result> run_some(std::size_t jobs_max, duration budget) noexcept;
 };
+
+namespace {
+constexpr failure inside_handler{errc::invalid, 0, "run_some inside a handler"};
+}
+
+// The thread has entered.
+result<run_result> loop::impl::run_some(std::size_t jobs_max, duration budget) noexcept {
+  if (own_thread_context(desk) != nullptr) return inside_handler;  // of another loop
+  // What handlers submit goes through the context of the drain, as on a drain's own thread.
+  thread_context* const before = act_as(desk, *context);
+  if (before == nullptr) return failure{errc::memory, 0, "thread context"};
+  const run_result done = core->run_some(*cell, jobs_max, budget);
+  act_as(desk, *before);
+  return done;
+}
 
 loop::loop(std::unique_ptr<impl> parts) noexcept : impl_(std::move(parts)) {}
 
 loop::~loop() {
   // In a child of fork() there is nothing to give back to.
   if (impl_->cell == nullptr || impl_->desk->guard.is_child()) return;
-  switch (impl_->cell->enter()) {
-    case loop_cell::entry::inside:
-      impl_->core->end_loop(*impl_->cell);
-      impl_->cell->leave_for_good();
-      break;
-    case loop_cell::entry::taken:
-      PAWL_CHECK(!"a loop is destroyed inside its run_some()");
-      break;
-    case loop_cell::entry::closed:
-      break;
-  }
+  const loop_cell::entry entry = impl_->cell->enter();
+  PAWL_CHECK(entry != loop_cell::entry::taken);  // else it is destroyed inside its run_some()
+  if (entry == loop_cell::entry::closed) return;
+  impl_->core->end_loop(*impl_->cell);
+  impl_->cell->leave_for_good();
 }
 
 int loop::notify_fd() const noexcept {
@@ -40,24 +53,16 @@ int loop::notify_fd() const noexcept {
 result<run_result> loop::run_some(std::size_t jobs_max, duration budget) noexcept {
   const std::shared_ptr<lease_desk>& desk = impl_->desk;
   if (desk->guard.is_child()) return failure{errc::forked, 0, "run_some"};
-  if (own_thread_context(desk) != nullptr) {
-    return failure{errc::invalid, 0, "run_some inside a handler"};
-  }
   switch (impl_->cell->enter()) {
     case loop_cell::entry::inside:
       break;
     case loop_cell::entry::taken:
+      if (is_acting_as(desk, impl_->context)) return inside_handler;
       return failure{errc::busy, 0, "run_some"};
     case loop_cell::entry::closed:
       return failure{errc::stopping, 0, "run_some"};
   }
-  result<run_result> done = failure{errc::memory, 0, "thread context"};
-  // What handlers submit goes through the context of the drain, as on a drain's own thread.
-  thread_context* const before = act_as(desk, impl_->core->context_of(*impl_->cell));
-  if (before != nullptr) {
-    done = impl_->core->run_some(*impl_->cell, jobs_max, budget);
-    act_as(desk, *before);
-  }
+  const result<run_result> done = impl_->run_some(jobs_max, budget);
   impl_->cell->leave();
   return done;
 }
@@ -68,7 +73,9 @@ result<std::unique_ptr<loop>> scheduler::make_loop() noexcept {
     std::unique_ptr<loop> made(new loop(std::make_unique<loop::impl>()));
     auto cell = impl_->core->make_loop();
     if (!cell) return cell.error();
-    *made->impl_ = {impl_->desk, std::move(*cell), impl_->core.get()};
+    engine* const core = impl_->core.get();
+    thread_context* const context = &core->context_of(**cell);
+    *made->impl_ = {impl_->desk, std::move(*cell), core, context};
     return made;
   } catch (const std::bad_alloc&) {
     return failure{errc::memory, 0, "make_loop"};

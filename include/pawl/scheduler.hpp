@@ -49,8 +49,8 @@ class test_scheduler;  // pawl/testing.hpp
 
 class PAWL_EXPORT scheduler {
  public:
-  // Reserves address space for options::jobs_max jobs and starts the drains. Both arguments are
-  // copied. Blocks until the threads run.
+  // Reserves address space for options::jobs_max jobs and starts the drains, if
+  // options::executor asks for any. Both arguments are copied. Blocks until the threads run.
   //   errc::invalid  an option is out of range, or the registry is not valid(); failure::where
   //                  names it
   //   errc::io       a thread could not be created

@@ -359,6 +359,37 @@ TEST_F(loops, stop_waits_for_the_handler_on_a_loop_and_starts_no_other) {
   EXPECT_EQ(s->make_loop().error().code, errc::stopping);
 }
 
+TEST_F(loops, a_handler_on_a_loop_is_told_that_it_is_late) {
+  const auto dawdle = [](void*, context& job, std::span<const std::byte>) {
+    const auto until = std::chrono::steady_clock::now() + test::patience;
+    while (!job.timed_out() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(100us);
+    }
+    return job.timed_out() ? outcome::done() : outcome::dead();
+  };
+  const kind_ref late = kinds.add("late", dawdle, nullptr, {.run_timeout = 1ms});
+  open(1);
+  const auto l = loop_or_exit(*s);
+  ASSERT_TRUE(s->submit(q, late, no_payload()));
+  EXPECT_EQ(visit(*l).ran, 1u);
+  EXPECT_EQ(s->read_counters().timed_out, 1u);
+  EXPECT_EQ(s->read_counters().completed, 1u);
+}
+
+TEST_F(loops, a_parallel_kind_runs_on_the_thread_of_the_loop) {
+  const auto note = [](void* user, context&, std::span<const std::byte>) {
+    *static_cast<std::thread::id*>(user) = std::this_thread::get_id();
+    return outcome::done();
+  };
+  std::thread::id where;
+  const kind_ref parallel = kinds.add("parallel", note, &where, {.parallel = true});
+  open(1);
+  const auto l = loop_or_exit(*s);
+  ASSERT_TRUE(s->submit(q, parallel, no_payload()));
+  EXPECT_EQ(visit(*l).ran, 1u);
+  EXPECT_EQ(where, std::this_thread::get_id());
+}
+
 TEST_F(loops, a_loop_that_outlives_its_scheduler_is_inert) {
   open(1);
   const auto l = loop_or_exit(*s);
