@@ -63,9 +63,9 @@ class PAWL_EXPORT loop {
 
   // Runs jobs on the calling thread until `jobs_max` of them have run, or `budget` has passed, or there
   // is none. The budget is looked at before each start but the first of a visit, so that the smallest
-  // budget gets on, and does not interrupt a handler. What was claimed and not started goes back to the front of its queue, in order.
-  // Never waits for another thread. After more == false the descriptor becomes readable as soon as there
-  // is work, be it submitted during the call.
+  // budget gets on, and does not interrupt a handler. What was claimed and not started goes back to the
+  // front of its queue, in order. Never waits for another thread. After more == false the descriptor
+  // becomes readable as soon as there is work, be it submitted during the call.
   //   errc::invalid   called from inside a handler of this scheduler
   //   errc::busy      another thread is inside run_some() of this loop
   //   errc::stopping  the scheduler is stopping or gone; the descriptor stays readable

@@ -21,8 +21,8 @@
 //                         sleepers and wakers clear it
 //             signal_[i]  waker that cleared bit i: 1   sleeper i    release / acquire [signal]
 //                         sleeper i: 0
-//             bell       who hangs it, before the  wakers       plain: ordered by bit i
-//                         first announce(i)
+//             rung[i]     who hangs the bell,           wakers       plain: ordered by bit i
+//                         before the first announce(i)
 //             searching_  searchers                     notifiers    seq_cst, see I3
 //             napping_    nappers                       nappers      seq_cst; who naps looks at the
 //                                                                    work afterwards, as after work
@@ -44,8 +44,8 @@
 //                 some, for more than it takes; then it wakes another. end_search() and the change
 //                 of the work are seq_cst read-modify-writes, each followed by a look at the other.
 //
-// Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp and
-// search_model.cpp.
+// Checked by tests/base/eventcount_test.cpp and bell_test.cpp (threads), tests/model/eventcount_model.cpp,
+// search_model.cpp and loop_model.cpp.
 #pragma once
 
 #include <bit>
