@@ -57,8 +57,8 @@ class PAWL_EXPORT loop {
   ~loop();
 
   // Readable (POLLIN, level-triggered) while there may be work for this loop, and before the first
-  // run_some(). Wait for it in any way;
-  // do not read from it, write to it or close it. Valid as long as the loop is.
+  // run_some(). Wait for it in any way; do not read from it, write to it or close it. Valid as long as
+  // the loop is.
   [[nodiscard]] int notify_fd() const noexcept;
 
   // Runs jobs on the calling thread until `jobs_max` of them have run, or `budget` has passed, or there
