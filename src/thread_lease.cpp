@@ -97,6 +97,14 @@ thread_context* act_as(const std::shared_ptr<lease_desk>& desk, thread_context& 
   return before;
 }
 
+bool is_acting_as(const std::shared_ptr<lease_desk>& desk, const thread_context* context) noexcept {
+  if (last.thread_is_leaving) return false;
+  for (const lease& l : leases.all) {
+    if (l.desk == desk) return l.context == context;
+  }
+  return false;
+}
+
 thread_context* own_thread_context(const std::shared_ptr<lease_desk>& desk) noexcept {
   if (last.thread_is_leaving) return nullptr;
   for (const lease& l : leases.all) {

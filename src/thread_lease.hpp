@@ -30,6 +30,9 @@ void adopt_context(const std::shared_ptr<lease_desk>& desk, thread_context& cont
 // answer. Null: no memory; nothing has changed.
 thread_context* act_as(const std::shared_ptr<lease_desk>& desk, thread_context& context) noexcept;
 
+// Does the calling thread act as `context` now? Looks at the address alone, so the scheduler may have gone.
+bool is_acting_as(const std::shared_ptr<lease_desk>& desk, const thread_context* context) noexcept;
+
 // The calling thread's context if it is one of this scheduler's own threads, else null.
 thread_context* own_thread_context(const std::shared_ptr<lease_desk>& desk) noexcept;
 

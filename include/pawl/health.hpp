@@ -31,8 +31,8 @@ struct thread_health {
 
 struct health_report {
   pawl::phase phase = pawl::phase::open;
-  unsigned drains = 0;
-  unsigned drains_asleep = 0;
+  unsigned drains = 0;         // with executor::external: loops there are
+  unsigned drains_asleep = 0;  // of them; of loops, those that have nothing to do
   unsigned blocking_threads = 0;
   unsigned overruns = 0;      // threads held by handlers that overran
   unsigned replacements = 0;  // drains started in their place

@@ -11,8 +11,16 @@
 
 namespace pawl {
 
-// What a thread of the scheduler is for.
-enum class thread_role : std::uint8_t { drain, blocking, timer };
+// What a thread of the scheduler is for. A loop is the host's own thread (pawl/loop.hpp): health() knows
+// it, thread hooks are not called for it.
+enum class thread_role : std::uint8_t { drain, blocking, timer, loop };
+
+// Who runs the jobs.
+enum class executor : std::uint8_t {
+  threads,   // drains: threads of the scheduler
+  external,  // the host, in loops of its own: pawl/loop.hpp. Blocking kinds still get threads
+  stepped,   // pawl/testing.hpp, which sets it; scheduler::open() refuses it
+};
 
 // Called on each thread of the scheduler, first and last thing. For affinity, names, thread-locals.
 struct thread_hooks {
@@ -48,7 +56,9 @@ enum class on_overrun : std::uint8_t {
 };
 
 struct options {
-  unsigned drains = 0;                         // worker threads; 0: one per processor; at most 64
+  pawl::executor executor = pawl::executor::threads;
+  unsigned drains = 0;                         // worker threads; 0: one per processor; at most 64.
+                                               // With executor::external: loops there may be
   std::uint64_t jobs_max = 10'000'000;         // jobs alive; 1 to 100,000,000; also bounded so that
                                                // their slots fit in a quarter of the memory; what
                                                // a queue sets aside for a thread counts here too

@@ -38,6 +38,7 @@
 #include "pawl/health.hpp"
 #include "pawl/job.hpp"
 #include "pawl/limits.hpp"
+#include "pawl/loop.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
 
@@ -49,8 +50,8 @@ class test_scheduler;  // pawl/testing.hpp
 
 class PAWL_EXPORT scheduler {
  public:
-  // Reserves address space for options::jobs_max jobs and starts the drains. Both arguments are
-  // copied. Blocks until the threads run.
+  // Reserves address space for options::jobs_max jobs and starts the drains, if
+  // options::executor asks for any. Both arguments are copied. Blocks until the threads run.
   //   errc::invalid  an option is out of range, or the registry is not valid(); failure::where
   //                  names it
   //   errc::io       a thread could not be created
@@ -170,6 +171,13 @@ class PAWL_EXPORT scheduler {
   //   errc::invalid    an option is out of range
   //   errc::not_found  errc::stopping  errc::forked
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
+
+  // A place in which a thread of the host runs jobs, see pawl/loop.hpp. May allocate.
+  //   errc::invalid   options::executor is not executor::external, or options::dispatch is false
+  //   errc::full      there are options::drains loops
+  //   errc::io        the process has no more descriptors
+  //   errc::memory    errc::stopping  errc::forked
+  result<std::unique_ptr<loop>> make_loop() noexcept;
 
   // Closes the intake, starts no more jobs, and waits at most `limit` for the handlers that run;
   // context::stop_requested() is true for them. Then the threads end. Jobs that have not started

@@ -5,6 +5,9 @@
 // in one word, so that a waker picks one sleeper, and the next submit sees one bit less: a burst of
 // submits pays one system call for each sleeping drain, not one for each job.
 //
+// A sleeper may have a bell: it sleeps in a poll(2) of its own, outside, and a waker rings instead of
+// signalling. It comes back with retract(), where others withdraw() or return from sleep().
+//
 // Between working and sleeping a thread may search for a while. Who brings work while somebody
 // searches wakes nobody: the searcher will see it. A thread may also nap for a moment while another
 // one is awake: for wakers it is as if it were busy.
@@ -18,6 +21,8 @@
 //                         sleepers and wakers clear it
 //             signal_[i]  waker that cleared bit i: 1   sleeper i    release / acquire [signal]
 //                         sleeper i: 0
+//             rung[i]     who hangs the bell,           wakers       plain: ordered by bit i
+//                         before the first announce(i)
 //             searching_  searchers                     notifiers    seq_cst, see I3
 //             napping_    nappers                       nappers      seq_cst; who naps looks at the
 //                                                                    work afterwards, as after work
@@ -31,20 +36,23 @@
 //                 batch_ring.hpp).
 //             I2  signal_[i] goes to 1 only by the thread that cleared bit i, so each announcement
 //                 is answered once: by withdraw() clearing the bit itself, or by one signal.
-//
+//                 A ring may come late, when its sleeper has retracted and even announced itself
+//                 again: it then comes to look for nothing, once. No announcement is left without an
+//                 answer by that, since its bit stays until a waker of its own clears it.
 //             I3  notify() may leave work to a searcher because a searcher, after end_search(),
 //                 looks at the work once more: before it sleeps (announce, look), or when it takes
 //                 some, for more than it takes; then it wakes another. end_search() and the change
 //                 of the work are seq_cst read-modify-writes, each followed by a look at the other.
 //
-// Checked by tests/base/eventcount_test.cpp (threads), tests/model/eventcount_model.cpp and
-// search_model.cpp.
+// Checked by tests/base/eventcount_test.cpp and bell_test.cpp (threads), tests/model/eventcount_model.cpp,
+// search_model.cpp and loop_model.cpp.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
 #include "base/atomic.hpp"
+#include "base/bell.hpp"
 #include "base/futex.hpp"
 
 namespace pawl {
@@ -68,6 +76,11 @@ class eventcount {
     while (signal.load(acquire) == 0) futex_wait(signal, 0);  // [signal] pairs with wake_one
     signal.store(0, relaxed);  // relaxed: only the owner of bit i may set it, and there is none now
   }
+
+  // The sleeper has a bell, which lives as long as wakers do. Before its first announce().
+  void hang(unsigned sleeper, bell& rung) noexcept { cells_[sleeper].rung = &rung; }
+  // Of a sleeper with a bell, instead of withdraw() and after a ring: no waker chooses it from here on.
+  void retract(unsigned sleeper) noexcept { idle_.fetch_and(~bit(sleeper), seq_cst); }
 
   // False: enough threads search already; go and sleep.
   bool begin_search(unsigned searchers_max) noexcept {
@@ -100,8 +113,7 @@ class eventcount {
       const unsigned sleeper = static_cast<unsigned>(std::countr_zero(idle));
       idle = idle_.fetch_and(~bit(sleeper), seq_cst);
       if ((idle & bit(sleeper)) != 0) {
-        cells_[sleeper].signal.store(1, release);  // [signal]
-        futex_wake_one(cells_[sleeper].signal);
+        cells_[sleeper].wake();
         return true;
       }
     }
@@ -117,7 +129,13 @@ class eventcount {
   }
 
   struct alignas(cache_line_bytes) cell {
+    void wake() noexcept {
+      if (rung != nullptr) return rung->ring();
+      signal.store(1, release);  // [signal]
+      futex_wake_one(signal);
+    }
     atomic<std::uint32_t> signal{0};
+    bell* rung = nullptr;
   };
 
   alignas(cache_line_bytes) atomic<std::uint64_t> idle_{0};

@@ -85,7 +85,7 @@ struct core {
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
         seed(s.seed),
-        drains_alive(s.drains) {
+        drains_alive(s.given.executor == executor::external ? 0 : s.drains) {
     for (auto& cell : last_ready_ns) cell.at.store(c.boot_ns(), relaxed);
   }
 
@@ -132,8 +132,9 @@ struct core {
 
   // seq_cst where a replacement that is about to sleep must not miss that it is one too many
   // (drain::run, settling); elsewhere relaxed: numbers for decisions that may be a moment late.
-  atomic<unsigned> overruns{0};   // threads held by handlers that overran
-  atomic<unsigned> drains_alive;  // with the replacements that run now
+  atomic<unsigned> overruns{0};  // threads held by handlers that overran
+  atomic<unsigned>
+      drains_alive;  // with the replacements that run now; external: the loops there are
 
   // Since when the job that a band served last was ready. relaxed: ageing is a matter of seconds.
   struct alignas(cache_line_bytes) lag_cell {

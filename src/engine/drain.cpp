@@ -46,6 +46,9 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
     wanted = static_cast<std::uint32_t>(
         std::max<std::uint64_t>(queue.limits().starts_ready(now_ns, wanted), 1));
   }
+  if (visit_ != nullptr) {
+    wanted = static_cast<std::uint32_t>(std::min<std::size_t>(wanted, visit_->jobs_left));
+  }
   const std::span<std::uint64_t> room(places.data(), wanted);
   std::size_t count = take(queue, *share, p.band, room);
   if (count == 0 && core_.active.is_alone(p.queue, p.band) && linger(queue, p.band)) {
@@ -117,6 +120,10 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
   for (const std::uint64_t p : places.first(std::min(ahead, places.size()))) prefetch(p);
   for (std::uint32_t i = 0; i < places.size(); ++i) {
     if (i + ahead < places.size()) prefetch(places[i + ahead]);
+    if (visit_ != nullptr && i != 0 && is_over(*visit_)) {
+      put_back(core_, queue, band, places.subspan(i));
+      break;
+    }
     ring.advance(i);
     start s = run_job(core_, context_, band_entry{places[i]}, false);
     if (s == start::needs_thread) s = hand_over(places[i], band);
@@ -128,6 +135,7 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
   }
   settle_room(core_, context_);
   leave_gates(core_, context_);
+  if (visit_ != nullptr) visit_->jobs_left -= ran;
   return ran;
 }
 
@@ -150,7 +158,7 @@ bool drain::steal() noexcept {
     std::uint64_t place = 0;
     while (core_.rings[victim].try_peek_last(place)) {
       // This may be a long job, and there may be more of them: pass the word on.
-      if (core_.idle.asleep() != 0 && sees_work()) core_.idle.notify();
+      pass_on();
       if (steal_place(place)) {
         thin_ = false;
         return true;
@@ -171,6 +179,7 @@ bool drain::steal_place(std::uint64_t place) noexcept {
     case start::ran:
       settle_room(core_, context_);
       context_.counts.add(tally::stolen);
+      if (visit_ != nullptr) --visit_->jobs_left;
       return true;
     case start::needs_thread:
       return true;
@@ -246,6 +255,38 @@ bool drain::may_leave() noexcept {
     if (core_.drains_alive.compare_exchange_weak(alive, alive - 1, seq_cst)) return true;
   }
   return false;
+}
+
+bool drain::is_over(const visit& v) const noexcept {
+  return v.until_ns != UINT64_MAX && core_.clock.boot_ns() >= v.until_ns;
+}
+
+// There may be work that this drain will not take at once, and another one that could.
+void drain::pass_on() noexcept {
+  if (core_.idle.asleep() != 0 && sees_work()) core_.idle.notify();
+}
+
+bool drain::run_within(visit& v, loop_sleep& rest) noexcept {
+  now_ns_ = 0;  // since the last visit the host has done other things
+  rest.wake();
+  visit_ = &v;
+  const auto has_work = [this] { return sees_work() || core_.stopping.load(seq_cst); };
+  bool is_at_rest = false;
+  while (v.jobs_left != 0 && !core_.stopping.load(acquire)) {
+    const bool worked = step();
+    if (!worked) is_at_rest = rest.try_rest(has_work);
+    if (is_at_rest || is_over(v)) break;
+  }
+  visit_ = nullptr;
+  if (is_at_rest || rest.try_rest(has_work)) return false;
+  pass_on();
+  rest.come_again();
+  return true;
+}
+
+void drain::retire() noexcept {
+  core_.idle.retract(context_.index());
+  pass_on();
 }
 
 void drain::run() noexcept {

@@ -9,6 +9,7 @@
 
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
+#include "engine/loop_sleep.hpp"
 #include "engine/runner.hpp"
 #include "ready/picker.hpp"
 
@@ -25,6 +26,16 @@ class drain {
   // step() until the scheduler stops; sleeps when there is nothing. A replacement also leaves when no
   // handler overruns any more for which it was hired.
   void run() noexcept;
+
+  // What a loop of the host may do in one visit.
+  struct visit {
+    std::size_t jobs_left;   // counted down
+    std::uint64_t until_ns;  // no job starts after it, but the first
+  };
+  // step() within `v`, then to rest or, if there may be work, to come again. True: to come again.
+  bool run_within(visit& v, loop_sleep& rest) noexcept;
+  // Its loop ends. What it was woken for is passed on.
+  void retire() noexcept;
 
   // Of a replacement: false: it is at work already. fire(): it could not be started.
   bool try_hire() noexcept { return !is_hired_.exchange(true, acq_rel); }
@@ -45,6 +56,8 @@ class drain {
   bool nap() noexcept;
   [[nodiscard]] bool is_one_too_many(unsigned alive) const noexcept;
   bool may_leave() noexcept;
+  [[nodiscard]] bool is_over(const visit& v) const noexcept;
+  void pass_on() noexcept;
   [[nodiscard]] unsigned searchers_max() const noexcept;
   void prefetch(std::uint64_t place) const noexcept;
 
@@ -53,6 +66,7 @@ class drain {
   blocking_pool& pool_;
   thread_context& context_;
   picker picker_;
+  visit* visit_ = nullptr;    // of a loop, while it runs
   bool thin_ = false;         // the last step did next to nothing
   std::uint64_t nap_ns_ = 0;  // the last nap, 0 after a batch that was not thin
   unsigned naps_ = 0;         // since something was done

@@ -17,7 +17,13 @@ namespace pawl {
 result<std::unique_ptr<engine>> engine::build(const options& wanted, const registry& kinds,
                                               const environment& world) {
   if (const status ok = check_kinds(kinds); !ok) return ok.error();
-  const result<core_settings> settings = settle(wanted, this_machine());
+  const bool stepped = world.run_by == executor::stepped;
+  if (wanted.executor == executor::stepped && !stepped) {
+    return failure{errc::invalid, 0, "options.executor"};
+  }
+  options chosen = wanted;
+  if (stepped) chosen.executor = executor::stepped;
+  const result<core_settings> settings = settle(chosen, this_machine());
   if (!settings) return settings.error();
   std::unique_ptr<engine> e(new engine(*settings, kinds, world, membarrier_register()));
   if (!e->alarm_.is_ready()) return failure{errc::io, EMFILE, "timer thread"};
@@ -29,11 +35,17 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   return e;
 }
 
+namespace {
+bool is_stepped(const core_settings& s) noexcept {
+  return s.given.executor == executor::stepped;
+}
+}  // namespace
+
 engine::engine(const core_settings& settings, const registry& kinds, const environment& world,
                bool barrier_works)
     : world_(world),
-      core_(settings, kinds, *world.clock, barrier_works,
-            world.run_by == executor::threads ? &alarm_ : nullptr) {
+      core_(settings, kinds, *world.clock, barrier_works, is_stepped(settings) ? nullptr : &alarm_),
+      loops_(core_) {
   core_.owner = world.owner;
   core_.tag = world.tag;
   bool has_limits = settings.given.start_rate.starts != 0;
@@ -44,12 +56,11 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
     has_limits = has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0;
   }
   if (has_limits) core_.gating.store(core::starts, seq_cst);
-  const bool with_threads = world.run_by == executor::threads;
-  if (with_threads && settings.given.dispatch) {
+  if (is(executor::threads) && settings.given.dispatch) {
     arena_ = std::make_unique<arena>(settings.drains + settings.replacements);
   }
   pool_ = std::make_unique<blocking_pool>(
-      core_, with_threads,
+      core_, !is(executor::stepped),
       blocking_pool::thread_life{
           [this] { count_living(+1); },
           [this](thread_context& context, const std::function<void()>& body) {
@@ -69,7 +80,7 @@ status engine::add_drains() {
   threads_.resize(count);
   timer_context_ = core_.contexts.add(context_role::timer, 0);
   if (timer_context_ == nullptr) return failure{errc::memory, 0, "timer thread"};
-  if (world_.run_by == executor::stepped) {
+  if (is(executor::stepped)) {
     blocking_context_ = core_.contexts.add(context_role::blocking, 0);
     if (blocking_context_ == nullptr) return failure{errc::memory, 0, "drain"};
   }
@@ -86,9 +97,10 @@ engine::~engine() {
 }
 
 status engine::start() {
-  if (!arena_) return std::monostate{};
+  if (is(executor::stepped) || !core_.settings.given.dispatch) return std::monostate{};
+  const unsigned drains = is(executor::threads) ? core_.settings.drains : 0;
   status started = start_timer();
-  for (unsigned i = 0; i < core_.settings.drains && started; ++i) started = start_drain(i);
+  for (unsigned i = 0; i < drains && started; ++i) started = start_drain(i);
   if (!started) {
     static_cast<void>(stop(duration::max()));
     return started;
@@ -96,7 +108,7 @@ status engine::start() {
   // Until all are in the arena: on its way in a thread holds a lock of oneTBB's, which a child that the
   // host forks in that moment would inherit locked.
   std::unique_lock lock(living_mutex_);
-  all_entered_.wait(lock, [this] { return entered_ >= core_.settings.drains; });
+  all_entered_.wait(lock, [this, drains] { return entered_ >= drains; });
   return started;
 }
 
@@ -208,6 +220,7 @@ void engine::count_living(int change) noexcept {
 
 status engine::stop(duration limit) noexcept {
   core_.stopping.exchange(true, seq_cst);
+  loops_.close();
   close_all_gates();
   core_.waiters.stop_inside_handlers();
   core_.room.wake_waiters();
@@ -218,10 +231,11 @@ status engine::stop(duration limit) noexcept {
   ask_all_to_stop({});
   pool_->stop();
   const duration longest = std::chrono::hours(24 * 365 * 100);
+  const auto until = std::chrono::steady_clock::now() + std::clamp(limit, duration(0), longest);
   std::unique_lock lock(living_mutex_);
-  const bool left = all_left_.wait_for(lock, std::clamp(limit, duration(0), longest),
-                                       [this] { return living_ == 0; });
+  bool left = all_left_.wait_until(lock, until, [this] { return living_ == 0; });
   lock.unlock();
+  left = loops_.wait_until_left(until) && left;
   if (!left) {
     say_who_is_stuck();
     return failure{errc::timeout, 0, "stop"};

@@ -18,19 +18,19 @@
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
 #include "engine/drain.hpp"
+#include "engine/loop_office.hpp"
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
+#include "pawl/loop.hpp"
 
 namespace pawl {
-
-// Who steps the agents: threads of the engine, or the caller, by step_drain() and step_blocking().
-enum class executor : std::uint8_t { threads, stepped };
 
 class engine {
  public:
   struct environment {
     const clock_source* clock = nullptr;  // outlives the engine
+    // executor::stepped: the caller steps the agents, whatever options::executor says.
     executor run_by = executor::threads;
     scheduler* owner = nullptr;
     std::uint16_t tag = 1;
@@ -47,7 +47,7 @@ class engine {
   // All threads have ended: stop() said so. See abandon().
   ~engine();
 
-  // Starts the threads, unless stepped or options::dispatch is false.
+  // Starts the threads, unless stepped or options::dispatch is false. External: all but drains.
   status start();
 
   // As the members of scheduler of the same names.
@@ -79,6 +79,15 @@ class engine {
   // Gives back what a context has set aside, before another thread gets it.
   void flush_credits(thread_context& context) noexcept;
 
+  // External only, as scheduler::make_loop(). What the others take is from it; between its enter() and
+  // leave() the engine is there.
+  result<std::shared_ptr<loop_cell>> make_loop();
+  [[nodiscard]] thread_context& context_of(const loop_cell& cell) const noexcept {
+    return *drain_contexts_[cell.index];
+  }
+  run_result run_some(loop_cell& cell, std::size_t jobs_max, duration budget) noexcept;
+  void end_loop(loop_cell& cell) noexcept;
+
   // Lets threads that are still inside a handler go on without an owner. The engine must then never
   // be destroyed.
   void abandon() noexcept;
@@ -97,6 +106,7 @@ class engine {
   engine(const core_settings& settings, const registry& kinds, const environment& world,
          bool barrier_works);
   status add_drains();
+  [[nodiscard]] bool is(executor e) const noexcept { return core_.settings.given.executor == e; }
   status start_drain(unsigned index) noexcept;
   status start_timer() noexcept;
   void run_timer() noexcept;
@@ -125,6 +135,7 @@ class engine {
   thread_context* blocking_context_ = nullptr;  // of step_blocking()
   std::vector<std::unique_ptr<drain>> drains_;
   std::vector<thread_context*> drain_contexts_;
+  loop_office loops_;
   std::vector<std::thread> threads_;  // of drains, by their number
   thread_context* timer_context_ = nullptr;
   std::thread timer_thread_;

@@ -51,6 +51,9 @@ machine this_machine() noexcept {
 
 result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   if (wanted.drains > eventcount::sleepers_max) return out_of_range("options.drains");
+  if (static_cast<unsigned>(wanted.executor) > static_cast<unsigned>(executor::stepped)) {
+    return out_of_range("options.executor");
+  }
   if (wanted.jobs_max == 0 || wanted.jobs_max > jobs_max_limit) {
     return out_of_range("options.jobs_max");
   }
@@ -77,7 +80,10 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   core_settings s;
   s.given = wanted;
   s.drains = wanted.drains != 0 ? wanted.drains : std::min(m.processors, eventcount::sleepers_max);
-  s.replacements = std::min(wanted.replacements_max, eventcount::sleepers_max - s.drains);
+  // A loop that is held by a handler holds the host's thread: nobody is put in its place.
+  const bool may_replace = wanted.executor != executor::external;
+  s.replacements =
+      may_replace ? std::min(wanted.replacements_max, eventcount::sleepers_max - s.drains) : 0;
   s.seed = wanted.seed != 0 ? wanted.seed : m.random;
   const std::uint64_t quarter = m.memory_bytes != 0 ? m.memory_bytes / 4 : std::uint64_t{1} << 30;
   s.given.jobs_max = std::clamp<std::uint64_t>(wanted.jobs_max, 1,

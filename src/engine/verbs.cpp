@@ -208,7 +208,7 @@ void engine::close_all_gates() noexcept {
 bool engine::wait_for_room(queue_ref queue, reject reason,
                            std::chrono::steady_clock::time_point until) {
   const result<ready_queue*> q = queue_at(queue);
-  if (!q || (world_.run_by == executor::stepped && !world_.pass_time)) return false;
+  if (!q || (is(executor::stepped) && !world_.pass_time)) return false;
   if ((*q)->when_full() != when_full::block) return false;
   credits& room = reason == reject::queue_full ? (*q)->room() : core_.room;
   const auto may_try = [&] { return room.has_free() || core_.stopping.load(seq_cst); };
@@ -221,11 +221,13 @@ health_report engine::health() const {
   health_report h;
   {
     const std::lock_guard lock(living_mutex_);
-    h.phase = !core_.stopping.load(seq_cst) ? phase::open
-              : living_ != 0                ? phase::stopping
-                                            : phase::stopped;
+    h.phase = !core_.stopping.load(seq_cst)            ? phase::open
+              : living_ != 0 || loops_.is_any_inside() ? phase::stopping
+                                                       : phase::stopped;
   }
-  h.drains = core_.settings.given.dispatch ? core_.settings.drains : 0;
+  const bool external = is(executor::external);
+  const unsigned drains = external ? loops_.count() : core_.settings.drains;
+  h.drains = core_.settings.given.dispatch ? drains : 0;
   h.drains_asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));
   h.blocking_threads = pool_->thread_count();
   h.jobs = core_.room.in_use();
@@ -233,7 +235,7 @@ health_report engine::health() const {
   h.payload_memory_bytes = core_.payloads.memory_bytes();
   h.asymmetric_barrier = core_.asymmetric;
   h.overruns = core_.overruns.load(relaxed);
-  h.replacements = core_.drains_alive.load(relaxed) - core_.settings.drains;
+  h.replacements = external ? 0 : core_.drains_alive.load(relaxed) - core_.settings.drains;
   h.timers = core_.due_later.entry_count();
   h.dead = core_.dead.size();
   const std::uint64_t now = core_.clock.boot_ns();
@@ -245,7 +247,10 @@ health_report engine::health() const {
   core_.contexts.for_each([&](const thread_context& t) {
     const job_id id = t.line.running();
     if (t.may_block() || (t.role() == context_role::timer && !id)) return;
-    thread_health one{role_of(t.role()), t.index(), id, duration(0), false};
+    const bool is_loop = external && t.role() == context_role::drain;
+    if (is_loop && !loops_.is_lent(t.index())) return;
+    const thread_role role = is_loop ? thread_role::loop : role_of(t.role());
+    thread_health one{role, t.index(), id, duration(0), false};
     if (id) {
       const std::uint64_t started = t.line.started_ns();
       one.running_for = duration(static_cast<std::int64_t>(now - std::min(now, started)));
