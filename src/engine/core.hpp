@@ -19,6 +19,7 @@
 #include "engine/messages.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/timers.hpp"
+#include "engine/unique_keys.hpp"
 #include "engine/watchdog.hpp"
 #include "job/payload_arena.hpp"
 #include "job/slab.hpp"
@@ -78,6 +79,7 @@ struct core {
         room(s.given.jobs_max),
         rings(s.drains + s.replacements),
         contexts(jobs),
+        keys(jobs),
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
         seed(s.seed),
@@ -103,6 +105,7 @@ struct core {
   std::vector<batch_ring> rings;  // ring i belongs to drain i
   context_office contexts;
   end_waiters waiters;
+  unique_keys keys;
   dead_letters dead;
   timers due_later;
   watchdog watch;

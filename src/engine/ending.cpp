@@ -1,5 +1,6 @@
 #include "engine/ending.hpp"
 
+#include "engine/unique_jobs.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -104,7 +105,9 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
   slot& job = c.jobs[slot_index];
   count_end(context.counts, word.state(), cause);
   if (job.expires != 0) c.due_later.note_stale();
-  give_room_back(c, context, job.queue);  // first: who is told of the end may submit the next job
+  // First: who is told of the end may submit the next job.
+  let_go_at_end(c, job, make_id(slot_index, job.generation));
+  give_room_back(c, context, job.queue);
   if (word.has(job_flag::waiter)) {
     c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
   }

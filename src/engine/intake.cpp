@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "engine/admission.hpp"
 #include "engine/ending.hpp"
+#include "engine/placing.hpp"
 #include "engine/settings.hpp"
-#include "engine/shedding.hpp"
+#include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
@@ -16,17 +19,6 @@
 namespace pawl {
 
 namespace {
-
-// Everything that a whole call has in common.
-struct admission {
-  core& c;
-  thread_context& context;
-  ready_queue& queue;
-  queue_share& share;
-  std::uint16_t kind;
-  std::uint8_t attempts_max;  // the kind's
-  std::uint64_t now_ns;
-};
 
 // A priority from outside its enumeration counts as the lowest.
 unsigned band_of(priority p) noexcept {
@@ -38,54 +30,6 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
   if (kind.index >= c.kinds.size()) return reject::unknown_kind;
   return reject::none;
-}
-
-std::uint32_t take_set_aside(const admission& a, std::uint32_t wanted) noexcept {
-  return a.share.credits.take(wanted, a.queue.recall(), a.c.asymmetric);
-}
-
-// For a share without credits. `taken`: how many, more than wanted where the bound is large.
-reject take_credits(core& c, ready_queue& queue, std::uint32_t wanted,
-                    std::uint32_t& taken) noexcept {
-  const std::uint32_t lump = std::min(queue.room().lump(), c.room.lump());
-  const std::uint32_t of_queue = queue.room().take(std::max(lump, wanted));
-  if (of_queue == 0) return reject::queue_full;
-  const std::uint32_t of_both = c.room.take(of_queue);
-  if (of_both < of_queue) queue.room().give(of_queue - of_both);
-  if (of_both == 0) return reject::scheduler_full;
-  taken = of_both;
-  return reject::none;
-}
-
-void give_credits(const admission& a, std::uint32_t count) noexcept {
-  if (count == 0) return;
-  a.queue.room().give(count);
-  a.c.room.give(count);
-}
-
-// Sets aside credits that a call does not use; gives back those beyond what a thread may set aside.
-void put_credits(const admission& a, std::uint32_t count) noexcept {
-  if (count == 0) return;
-  const auto kept_max = [&a] {
-    const std::uint32_t lump = std::min(a.queue.room().lump(), a.c.room.lump());
-    return lump == 1 ? 0 : lump;
-  };
-  give_credits(a, count - a.share.credits.put(count, kept_max, a.queue.recall(), a.c.asymmetric));
-}
-
-// As take_credits(), at the cost of an older job if the queue sheds. `before_shedding` makes the
-// call's own jobs old enough for that.
-template <class F>
-reject obtain_credits(admission& a, unsigned band, std::uint32_t wanted, std::uint32_t& taken,
-                      F before_shedding) noexcept {
-  for (;;) {
-    const reject r = take_credits(a.c, a.queue, wanted, taken);
-    if (r != reject::queue_full || a.queue.when_full() != when_full::shed) return r;
-    if (a.queue.room().is_exceeded()) return r;  // lowering a bound ends no job
-    if (!before_shedding()) return reject::memory;
-    if (!shed_one(a.c, a.context, a.share, a.queue, band)) return r;
-    settle_room(a.c, a.context);
-  }
 }
 
 // Words of 16 bytes, the last one overlapping: a call of memcpy costs more than these.
@@ -116,7 +60,7 @@ bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexc
 bool is_plain(const job_options& how) noexcept {
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
           how.run_timeout.count()) == 0 &&
-         how.backoff == nullptr;
+         how.backoff == nullptr && how.unique == nullptr;
 }
 
 bool is_in_range(const job_options& how) noexcept {
@@ -124,7 +68,8 @@ bool is_in_range(const job_options& how) noexcept {
   const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
   const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
   return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         (how.backoff == nullptr || check_backoff(*how.backoff));
+         (how.backoff == nullptr || check_backoff(*how.backoff)) &&
+         (how.unique == nullptr || is_in_range(*how.unique));
 }
 
 bool is_later(const job_options& how) noexcept {
@@ -132,13 +77,19 @@ bool is_later(const job_options& how) noexcept {
 }
 
 // What the job wants beyond what its kind says. False: no memory.
-bool store_extra(core& c, slot& job, const job_options& how) noexcept {
-  if (how.run_timeout.count() == 0 && how.backoff == nullptr) return true;
+bool store_extra(core& c, slot& job, const job_options& how,
+                 const std::optional<key_request>& key) noexcept {
+  if (how.run_timeout.count() == 0 && how.backoff == nullptr && !key) return true;
   job_extra x;
   x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
   if (how.backoff != nullptr) {
     x.has_backoff = true;
     x.backoff = *how.backoff;
+  }
+  if (key) {
+    x.is_unique = true;
+    x.key = key->wish.key;
+    x.until = key->wish.until;
   }
   const std::uint32_t reference = c.payloads.store_value(x);
   job.extra = reference;
@@ -185,28 +136,62 @@ struct newcomer {
   job_id id;
   band_entry place;
   bool is_ready = true;
+  bool is_counted = false;  // as accepted
   std::uint64_t expiry_ns = UINT64_MAX;
+  std::optional<key_request> key;  // of a job with a unique key
+
+  [[nodiscard]] bool is_duplicate() const noexcept { return key && !key->answer.is_taken(); }
+  [[nodiscard]] bool is_replacement() const noexcept {
+    return key && key->answer.step == key_step::replace;
+  }
 };
 
-// Gives a filled slot the job's options; one that is due later goes into the wheel. False: no memory.
+// Asks for the newcomer's unique key before anything is taken for it: a duplicate needs no room. False:
+// it is a duplicate.
+bool ask_for_key(const admission& a, const job_options& how, newcomer& made) noexcept {
+  const auto queue = static_cast<std::uint16_t>(a.queue.index());
+  made.key.emplace(key_request{.wish = wish_of(a.c, *how.unique, queue, a.kind)});
+  made.key->answer = a.c.keys.look(made.key->wish);
+  return made.key->answer.is_taken();
+}
+
+// A job that may be cancelled before it has its place is counted first, since others know of it: from
+// the wheel, or by its key.
+job_word go_live(const admission& a, slot& job, bool is_known, newcomer& made) noexcept {
+  made.is_counted = is_known;
+  if (is_known) a.context.counts.add(tally::accepted);
+  return made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
+}
+
+// Gives a filled slot the job's options; one that is due later goes into the wheel. False: no memory, or
+// it is a duplicate (newcomer::key).
 bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
                   newcomer& made) noexcept {
   slot& job = a.c.jobs[slot_index];
-  if (!store_extra(a.c, job, how)) {
+  const auto drop = [&] {
     if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
     return false;
-  }
+  };
+  if (!store_extra(a.c, job, how, made.key)) return drop();
   job.expires = encode_expiry(how.expires);
   made.expiry_ns = expiry_ns(a.now_ns, job.expires);
   made.is_ready = !is_later(how);
-  if (made.is_ready) {
-    made.place = band_entry::make(slot_index, transition_to_ready(job.word));
+  const std::uint64_t due = made.is_ready ? 0 : set_due(a.c, job, how);
+  if (job.by_wall_clock) a.c.due_later.note_wall_clock();
+  job_word word;
+  if (!made.key) {
+    word = go_live(a, job, !made.is_ready, made);
   } else {
-    const std::uint64_t due = set_due(a.c, job, how);
-    if (job.by_wall_clock) a.c.due_later.note_wall_clock();
-    // Counted before anyone can count its end: as soon as it is scheduled it can be cancelled.
-    a.context.counts.add(tally::accepted);
-    const job_word word = transition_to_scheduled(job.word);
+    made.key->answer =
+        a.c.keys.claim(made.key->wish, made.id, [&] { word = go_live(a, job, true, made); });
+    if (!made.key->answer.is_taken()) {
+      a.c.payloads.release(job.extra);
+      return drop();
+    }
+  }
+  if (made.is_ready) {
+    made.place = band_entry::make(slot_index, word);
+  } else {
     a.c.due_later.add(a.c, a.context,
                       {due, slot_index, static_cast<std::uint32_t>(word.version())});
   }
@@ -222,7 +207,7 @@ void watch_expiry(const admission& a, const newcomer& made) noexcept {
                      static_cast<std::uint32_t>(id_generation(made.id))});
 }
 
-// Fills a free slot and makes it a job. False: no memory.
+// Fills a free slot and makes it a job. False: no memory, or a duplicate.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
               const job_options& how, unsigned band, newcomer& made) noexcept {
   slot& job = a.c.jobs[slot_index];
@@ -247,16 +232,18 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
       if (r == request::changed) word = job_word{job.word.load(acquire)};
     }
     if (r != request::ended)
-      continue;  // somebody guessed the id and cancelled it: then it was a job
+      continue;  // somebody guessed or was told the id and cancelled it: then it was a job
+    const job_id id = make_id(index, job.generation);
+    let_go_at_end(a.c, job, id);
+    if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
     release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
     give_credits(a, 1);
   }
 }
 
-// Counts the jobs, puts their places into the band, tells a drain. False: no memory; undone.
+// Puts the places of jobs that are counted into the band, tells a drain. False: no memory; undone.
 bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
-  a.context.counts.add(tally::accepted, places.size());  // before anyone can count their ends
   band::producer* const token = a.context.producer_of(a.share, a.queue, band);
   pawl::band& fifo = a.queue.band_of(band);
   const bool pushed = token != nullptr && (places.size() == 1 ? fifo.push(*token, places[0])
@@ -266,6 +253,20 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
     return false;
   }
   if (a.queue.gate().announce(band, a.c.active)) a.c.idle.notify();
+  return true;
+}
+
+// The same for one job, and the end of the one that it replaces. That one is lost to it, so it does not
+// give up for want of memory; push_ready() has another way.
+bool enqueue(const admission& a, unsigned band, const newcomer& made) noexcept {
+  const std::span<const std::uint64_t> place(&made.place.bits, 1);
+  if (!made.is_replacement()) [[likely]] {
+    if (!made.is_ready) return true;
+    if (!made.is_counted) a.context.counts.add(tally::accepted);
+    return enqueue(a, band, place);
+  }
+  if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
+  end_replaced(a.c, a.context, made.key->answer);
   return true;
 }
 
@@ -283,10 +284,26 @@ struct bulk {
   bool flush() noexcept {
     const std::size_t count = std::exchange(held, 0);
     if (count == 0) return true;
+    a.context.counts.add(tally::accepted, count);  // before anyone can count their ends
     if (!enqueue(a, band, {places.data(), count})) return false;
     answer.accepted += count;
     answer.ticket.id = last_held;
     return true;
+  }
+
+  // The spec's key is held by another job: that one is its answer, or why it is rejected.
+  reject note_duplicate(const key_answer& key, job_id& id) noexcept {
+    if (key.step != key_step::answer) {
+      answer.original = key.original;
+      answer.retry_after = key.retry_after;
+      return key.reason;
+    }
+    a.context.counts.add(tally::deduplicated);
+    id = key.original;
+    ++answer.accepted;
+    ++answer.duplicates;
+    answer.ticket.id = id;
+    return reject::none;
   }
 
   // `left` specs, this one included, are still to come.
@@ -297,8 +314,13 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
-    // What is due later is accepted at once, and the answer is a prefix.
-    if (!plain && is_later(spec.options) && !flush()) return reject::memory;
+    // What is due later or has a key is accepted at once, and the answer is a prefix.
+    const bool is_unique = spec.options.unique != nullptr;
+    if (!plain && (is_unique || is_later(spec.options)) && !flush()) return reject::memory;
+    newcomer made;
+    if (is_unique && !ask_for_key(a, spec.options, made)) {
+      return note_duplicate(made.key->answer, id);
+    }
     if (credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
       credits = take_set_aside(a, wanted);
@@ -309,14 +331,15 @@ struct bulk {
     }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
-    newcomer made;
     if (!make_job(a, slot_index, spec.payload, spec.options, band, made)) {
       a.context.free_slot(a.c.jobs, slot_index);
-      return reject::memory;
+      return made.is_duplicate() ? note_duplicate(made.key->answer, id) : reject::memory;
     }
     id = made.id;
     --credits;
-    if (!made.is_ready) {
+    if (made.is_counted) {
+      if (!enqueue(a, band, made)) return reject::memory;
+      if (made.is_replacement()) ++answer.replaced;
       ++answer.accepted;
       answer.ticket.id = id;
       watch_expiry(a, made);
@@ -353,6 +376,13 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               kind.index,
               c.running_kinds[kind.index].attempts_max,
               c.clock.recent_boot_ns(context.clock_reading)};
+  newcomer made;
+  const auto say_duplicate = [&] {
+    note_key(answer, made.key->answer);
+    if (answer) context.counts.add(tally::deduplicated);
+    return answer;
+  };
+  if (how.unique != nullptr && !ask_for_key(a, how, made)) return say_duplicate();
   const unsigned band = band_of(how.priority);
   if (take_set_aside(a, 1) == 0) {
     std::uint32_t credits = 0;
@@ -361,17 +391,14 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
     put_credits(a, credits - 1);
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
-  newcomer made;
   if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
     put_credits(a, 1);
-    return refuse(reject::memory);
+    return made.is_duplicate() ? say_duplicate() : refuse(reject::memory);
   }
+  if (!enqueue(a, band, made)) return refuse(reject::memory);
   answer.ticket.id = made.id;
-  if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
-    answer.ticket = {};
-    return refuse(reject::memory);
-  }
+  if (made.key) note_key(answer, made.key->answer);
   watch_expiry(a, made);
   return answer;
 }
