@@ -79,7 +79,7 @@ class PAWL_EXPORT scheduler {
   // meets a queue for the first time; when there are more jobs alive than ever before; for threads
   // beyond the 64th that submit at the same time, which share one place under a lock; for queues
   // that block when full; and for jobs with a unique key, see pawl/unique.hpp. See `reject` for every
-  // way to be refused. A duplicate needs no room; a job that replaces another needs room for one more.
+  // way to be refused.
   submit_answer submit(queue_ref queue, kind_ref kind, std::span<const std::byte> payload,
                        const job_options& how = {}) noexcept;
 

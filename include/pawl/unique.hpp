@@ -21,6 +21,8 @@
 // a later submit replaces that one. It is an ordinary job and may start before the running one has
 // ended.
 //
+// Room: a duplicate needs none in its queue or the scheduler, and a job that replaces one of the same
+// queue takes that one's; it is not refused because the queue is full, and sheds nobody.
 // Price: a submit of such a job looks a hash of the key up twice, its end once (and its start, with
 // `started`), each under one of 64 locks which nothing else takes. The text is not kept: keys count
 // as equal if 128 bits of hash are, with a seed drawn by each scheduler.

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <optional>
 #include <utility>
 
 #include "engine/admission.hpp"
 #include "engine/ending.hpp"
+#include "engine/payload_storing.hpp"
 #include "engine/placing.hpp"
 #include "engine/settings.hpp"
 #include "engine/unique_jobs.hpp"
@@ -32,30 +31,6 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   return reject::none;
 }
 
-// Words of 16 bytes, the last one overlapping: a call of memcpy costs more than these.
-void copy_inline(std::byte* to, std::span<const std::byte> from) noexcept {
-  const std::size_t size = from.size();
-  if (size < 16) {
-    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
-    return;
-  }
-  for (std::size_t at = 0; at + 16 <= size; at += 16) std::memcpy(to + at, from.data() + at, 16);
-  std::memcpy(to + size - 16, from.data() + size - 16, 16);
-}
-
-// 64 bytes or less go into the slot, more into the arena. False: no memory.
-bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexcept {
-  if (payload.size() <= inline_payload_bytes) {
-    copy_inline(job.body, payload);
-    job.payload = static_cast<std::uint32_t>(payload.size());
-    return true;
-  }
-  const std::uint32_t reference = c.payloads.store(payload);
-  if (reference == payload_arena::none) return false;
-  job.payload = reference;
-  return true;
-}
-
 // Is there nothing to it but a priority?
 bool is_plain(const job_options& how) noexcept {
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
@@ -77,16 +52,15 @@ bool is_later(const job_options& how) noexcept {
 }
 
 // What the job wants beyond what its kind says. False: no memory.
-bool store_extra(core& c, slot& job, const job_options& how,
-                 const std::optional<key_request>& key) noexcept {
-  if (how.run_timeout.count() == 0 && how.backoff == nullptr && !key) return true;
+bool store_extra(core& c, slot& job, const job_options& how, const key_request* key) noexcept {
+  if (how.run_timeout.count() == 0 && how.backoff == nullptr && key == nullptr) return true;
   job_extra x;
   x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
   if (how.backoff != nullptr) {
     x.has_backoff = true;
     x.backoff = *how.backoff;
   }
-  if (key) {
+  if (key != nullptr) {
     x.is_unique = true;
     x.key = key->wish.key;
     x.until = key->wish.until;
@@ -113,7 +87,7 @@ std::uint64_t set_due(const core& c, slot& job, const job_options& how) noexcept
 // The fields of a job in a free slot, apart from its options. False: no memory for the payload.
 bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload,
                const job_options& how, unsigned band) noexcept {
-  if (!store_payload(a.c, job, payload)) return false;
+  if (!store_payload(a.c.payloads, job, payload)) return false;
   job.generation = job.generation + 1;
   job.due_ns = a.now_ns;
   job.submitted_ns = a.now_ns;
@@ -136,55 +110,35 @@ struct newcomer {
   job_id id;
   band_entry place;
   bool is_ready = true;
-  bool is_counted = false;  // as accepted
   std::uint64_t expiry_ns = UINT64_MAX;
-  std::optional<key_request> key;  // of a job with a unique key
-
-  [[nodiscard]] bool is_duplicate() const noexcept { return key && !key->answer.is_taken(); }
-  [[nodiscard]] bool is_replacement() const noexcept {
-    return key && key->answer.step == key_step::replace;
-  }
 };
 
-// Asks for the newcomer's unique key before anything is taken for it: a duplicate needs no room. False:
-// it is a duplicate.
-bool ask_for_key(const admission& a, const job_options& how, newcomer& made) noexcept {
-  const auto queue = static_cast<std::uint16_t>(a.queue.index());
-  made.key.emplace(key_request{.wish = wish_of(a.c, *how.unique, queue, a.kind)});
-  made.key->answer = a.c.keys.look(made.key->wish);
-  return made.key->answer.is_taken();
-}
-
-// A job that may be cancelled before it has its place is counted first, since others know of it: from
-// the wheel, or by its key.
-job_word go_live(const admission& a, slot& job, bool is_known, newcomer& made) noexcept {
-  made.is_counted = is_known;
-  if (is_known) a.context.counts.add(tally::accepted);
-  return made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
-}
-
-// Gives a filled slot the job's options; one that is due later goes into the wheel. False: no memory, or
-// it is a duplicate (newcomer::key).
+// Gives a filled slot the job's options; one that is due later goes into the wheel. One with a key, or
+// due later, is counted here: before anyone can count its end, as soon as others know of it. False: no
+// memory, or it is a duplicate (key_request::answer).
 bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
-                  newcomer& made) noexcept {
+                  newcomer& made, key_request* key) noexcept {
   slot& job = a.c.jobs[slot_index];
   const auto drop = [&] {
     if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
     return false;
   };
-  if (!store_extra(a.c, job, how, made.key)) return drop();
+  if (!store_extra(a.c, job, how, key)) return drop();
   job.expires = encode_expiry(how.expires);
   made.expiry_ns = expiry_ns(a.now_ns, job.expires);
   made.is_ready = !is_later(how);
   const std::uint64_t due = made.is_ready ? 0 : set_due(a.c, job, how);
   if (job.by_wall_clock) a.c.due_later.note_wall_clock();
   job_word word;
-  if (!made.key) {
-    word = go_live(a, job, !made.is_ready, made);
+  const auto go_live = [&] {
+    if (!made.is_ready || key != nullptr) a.context.counts.add(tally::accepted);
+    word = made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
+  };
+  if (key == nullptr) {
+    go_live();
   } else {
-    made.key->answer =
-        a.c.keys.claim(made.key->wish, made.id, [&] { word = go_live(a, job, true, made); });
-    if (!made.key->answer.is_taken()) {
+    key->answer = a.c.keys.claim(key->wish, made.id, go_live);
+    if (!key->answer.is_taken()) {
       a.c.payloads.release(job.extra);
       return drop();
     }
@@ -209,12 +163,13 @@ void watch_expiry(const admission& a, const newcomer& made) noexcept {
 
 // Fills a free slot and makes it a job. False: no memory, or a duplicate.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              const job_options& how, unsigned band, newcomer& made) noexcept {
+              const job_options& how, unsigned band, newcomer& made,
+              key_request* key = nullptr) noexcept {
   slot& job = a.c.jobs[slot_index];
   if (!fill_slot(a, job, payload, how, band)) return false;
   made.id = make_id(slot_index, job.generation);
   if (!is_plain(how)) [[unlikely]]
-    return make_special(a, slot_index, how, made);
+    return make_special(a, slot_index, how, made, key);
   made.place = band_entry::make(slot_index, transition_to_ready(job.word));
   return true;
 }
@@ -233,9 +188,10 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
     }
     if (r != request::ended)
       continue;  // somebody guessed or was told the id and cancelled it: then it was a job
-    const job_id id = make_id(index, job.generation);
-    let_go_at_end(a.c, job, id);
-    if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
+    let_go_at_end(a.c, job, index);
+    if (word.has(job_flag::waiter)) {
+      a.c.waiters.tell(status_of(a.c, job, make_id(index, job.generation), word));
+    }
     release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
     give_credits(a, 1);
@@ -243,7 +199,7 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
 }
 
 // Puts the places of jobs that are counted into the band, tells a drain. False: no memory; undone.
-bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
+bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
   band::producer* const token = a.context.producer_of(a.share, a.queue, band);
   pawl::band& fifo = a.queue.band_of(band);
   const bool pushed = token != nullptr && (places.size() == 1 ? fifo.push(*token, places[0])
@@ -256,18 +212,58 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
   return true;
 }
 
-// The same for one job, and the end of the one that it replaces. That one is lost to it, so it does not
-// give up for want of memory; push_ready() has another way.
-bool enqueue(const admission& a, unsigned band, const newcomer& made) noexcept {
-  const std::span<const std::uint64_t> place(&made.place.bits, 1);
-  if (!made.is_replacement()) [[likely]] {
-    if (!made.is_ready) return true;
-    if (!made.is_counted) a.context.counts.add(tally::accepted);
-    return enqueue(a, band, place);
+// Counts the jobs first, before anyone can count their ends.
+bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
+  a.context.counts.add(tally::accepted, places.size());
+  return push_new(a, band, places);
+}
+
+// A job with a unique key, once that was looked at: with a credit, or in the place of a waiting job of the
+// same queue, whose room it takes over. What came of it is in key.answer.
+reject try_unique(admission& a, std::span<const std::byte> payload, const job_options& how,
+                  unsigned band, key_request& key, job_id& id) noexcept {
+  key.wish.takes_over = key.answer.step == key_step::replace && key.answer.queue == key.wish.queue;
+  if (!key.wish.takes_over && take_set_aside(a, 1) == 0) {
+    std::uint32_t credits = 0;
+    const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
+    if (r != reject::none) return r;
+    put_credits(a, credits - 1);
   }
-  if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
-  end_replaced(a.c, a.context, made.key->answer);
-  return true;
+  const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
+  newcomer made;
+  if (slot_index == thread_context::no_slot ||
+      !make_job(a, slot_index, payload, how, band, made, &key)) {
+    if (slot_index != thread_context::no_slot) a.context.free_slot(a.c.jobs, slot_index);
+    if (!key.wish.takes_over) put_credits(a, 1);
+    return key.answer.is_taken() ? reject::memory : reject::none;
+  }
+  const std::span<const std::uint64_t> place(&made.place.bits, made.is_ready ? 1 : 0);
+  if (key.answer.step == key_step::replace) {
+    // The other one is lost to it, so it is not given up for want of memory.
+    if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
+    end_replaced(a.c, a.context, key);
+  } else if (made.is_ready && !push_new(a, band, place)) {
+    return reject::memory;
+  }
+  watch_expiry(a, made);
+  id = made.id;
+  return reject::none;
+}
+
+// Accepts a job with a unique key, or says whose duplicate it is. A duplicate needs no room, so the key is
+// looked at first; whose it is is decided in try_unique().
+submit_answer take_in_unique(admission& a, std::span<const std::byte> payload,
+                             const job_options& how, unsigned band) noexcept {
+  submit_answer answer;
+  key_request key{
+      .wish = wish_of(a.c, *how.unique, static_cast<std::uint16_t>(a.queue.index()), a.kind)};
+  do {
+    key.answer = a.c.keys.look(key.wish);
+    if (!key.answer.is_taken()) break;
+    answer.reason = try_unique(a, payload, how, band, key, answer.ticket.id);
+    if (answer.reason != reject::none) return answer;
+  } while (key.answer.step == key_step::again);
+  return note_key(a.context, answer, key.answer);
 }
 
 // A bulk on its way in: jobs that are made, and whose places wait to be pushed together.
@@ -284,25 +280,27 @@ struct bulk {
   bool flush() noexcept {
     const std::size_t count = std::exchange(held, 0);
     if (count == 0) return true;
-    a.context.counts.add(tally::accepted, count);  // before anyone can count their ends
     if (!enqueue(a, band, {places.data(), count})) return false;
     answer.accepted += count;
     answer.ticket.id = last_held;
     return true;
   }
 
-  // The spec's key is held by another job: that one is its answer, or why it is rejected.
-  reject note_duplicate(const key_answer& key, job_id& id) noexcept {
-    if (key.step != key_step::answer) {
-      answer.original = key.original;
-      answer.retry_after = key.retry_after;
-      return key.reason;
+  // A job with a key is accepted at once, and the answer is a prefix.
+  reject add_unique(const job_spec& spec, job_id& id) noexcept {
+    if (!flush()) return reject::memory;
+    put_credits(a, std::exchange(credits, 0));
+    const submit_answer one = take_in_unique(a, spec.payload, spec.options, band);
+    if (!one) {
+      answer.original = one.original;
+      answer.retry_after = one.retry_after;
+      return one.reason;
     }
-    a.context.counts.add(tally::deduplicated);
-    id = key.original;
+    id = one.ticket.id;
+    answer.ticket = one.ticket;
     ++answer.accepted;
-    ++answer.duplicates;
-    answer.ticket.id = id;
+    if (one.result() == submit_result::duplicate) ++answer.duplicates;
+    if (one.result() == submit_result::replaced) ++answer.replaced;
     return reject::none;
   }
 
@@ -314,13 +312,9 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
-    // What is due later or has a key is accepted at once, and the answer is a prefix.
-    const bool is_unique = spec.options.unique != nullptr;
-    if (!plain && (is_unique || is_later(spec.options)) && !flush()) return reject::memory;
-    newcomer made;
-    if (is_unique && !ask_for_key(a, spec.options, made)) {
-      return note_duplicate(made.key->answer, id);
-    }
+    if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
+    // What is due later is accepted at once, and the answer is a prefix.
+    if (!plain && is_later(spec.options) && !flush()) return reject::memory;
     if (credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
       credits = take_set_aside(a, wanted);
@@ -331,15 +325,14 @@ struct bulk {
     }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
+    newcomer made;
     if (!make_job(a, slot_index, spec.payload, spec.options, band, made)) {
       a.context.free_slot(a.c.jobs, slot_index);
-      return made.is_duplicate() ? note_duplicate(made.key->answer, id) : reject::memory;
+      return reject::memory;
     }
     id = made.id;
     --credits;
-    if (made.is_counted) {
-      if (!enqueue(a, band, made)) return reject::memory;
-      if (made.is_replacement()) ++answer.replaced;
+    if (!made.is_ready) {
       ++answer.accepted;
       answer.ticket.id = id;
       watch_expiry(a, made);
@@ -376,14 +369,9 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               kind.index,
               c.running_kinds[kind.index].attempts_max,
               c.clock.recent_boot_ns(context.clock_reading)};
-  newcomer made;
-  const auto say_duplicate = [&] {
-    note_key(answer, made.key->answer);
-    if (answer) context.counts.add(tally::deduplicated);
-    return answer;
-  };
-  if (how.unique != nullptr && !ask_for_key(a, how, made)) return say_duplicate();
   const unsigned band = band_of(how.priority);
+  if (how.unique != nullptr) [[unlikely]]
+    return take_in_unique(a, payload, how, band);
   if (take_set_aside(a, 1) == 0) {
     std::uint32_t credits = 0;
     const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
@@ -391,14 +379,17 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
     put_credits(a, credits - 1);
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
+  newcomer made;
   if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
     put_credits(a, 1);
-    return made.is_duplicate() ? say_duplicate() : refuse(reject::memory);
+    return refuse(reject::memory);
   }
-  if (!enqueue(a, band, made)) return refuse(reject::memory);
   answer.ticket.id = made.id;
-  if (made.key) note_key(answer, made.key->answer);
+  if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
+    answer.ticket = {};
+    return refuse(reject::memory);
+  }
   watch_expiry(a, made);
   return answer;
 }

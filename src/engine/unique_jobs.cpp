@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/cancelling.hpp"
-#include "job/id.hpp"
 #include "policy/retry.hpp"
 
 namespace pawl {
@@ -32,24 +31,31 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
   const std::uint64_t now = c.clock.boot_ns();
   const std::uint64_t ttl = detail::nanoseconds(unique.ttl);
   return {.key = hash_key(unique.key, space_of(unique.scope, queue, kind), c.seed),
+          .queue = queue,
           .now_ns = now,
           .kept_until_ns = ttl == 0 ? 0 : now + ttl,
           .until = unique.until,
           .rule = unique.on_duplicate};
 }
 
-void note_key(submit_answer& answer, const key_answer& key) noexcept {
+submit_answer note_key(thread_context& context, submit_answer answer,
+                       const key_answer& key) noexcept {
   answer.original = key.original;
   answer.original_state = key.original_state;
-  if (key.is_taken()) return;
+  if (key.is_taken()) return answer;
   answer.reason = key.reason;
   answer.retry_after = key.retry_after;
-  answer.ticket.id = key.step == key_step::answer ? key.original : job_id{};
+  if (key.step == key_step::answer) {
+    answer.ticket.id = key.original;
+    context.counts.add(tally::deduplicated);
+  }
+  return answer;
 }
 
-void end_replaced(core& c, thread_context& context, const key_answer& key) noexcept {
+void end_replaced(core& c, thread_context& context, const key_request& key) noexcept {
   context.counts.add(tally::replaced);
-  end_cancelled(c, context, id_slot(key.original), key.before, key.after);
+  end_cancelled(c, context, id_slot(key.answer.original), key.answer.before, key.answer.after,
+                key.wish.takes_over);
 }
 
 void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept {

@@ -7,6 +7,7 @@
 #include "engine/core.hpp"
 #include "engine/unique_keys.hpp"
 #include "job/extra.hpp"
+#include "job/id.hpp"
 
 namespace pawl {
 
@@ -15,26 +16,30 @@ bool is_in_range(const unique_key& unique) noexcept;
 key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
                  std::uint16_t kind) noexcept;
 
-// Notes in the answer to a submit what became of the key. For a claim that was not taken that is all
-// there is to say, but for the counts.
-void note_key(submit_answer& answer, const key_answer& key) noexcept;
+// The answer to a submit with what became of the key; counts a duplicate that another job answers.
+submit_answer note_key(thread_context& context, submit_answer answer,
+                       const key_answer& key) noexcept;
 
-// Ends the job in whose place another one was submitted; that one is where it belongs.
-void end_replaced(core& c, thread_context& context, const key_answer& key) noexcept;
+// Ends the job in whose place another one was submitted, which is where it belongs by now.
+void end_replaced(core& c, thread_context& context, const key_request& key) noexcept;
 
 void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept;
 
 // The job has ended, and is the caller's.
-inline void let_go_at_end(core& c, const slot& job, job_id id) noexcept {
-  if (job.extra == 0) return;
-  const auto& extra = c.payloads.value<const job_extra>(job.extra);
-  if (extra.is_unique) let_go_of_key(c, extra, id);
+inline void let_go_at_end(core& c, const slot& job, std::uint32_t slot_index) noexcept {
+  const std::uint32_t reference = job.extra;
+  if (reference == 0) [[likely]]
+    return;
+  const auto& extra = c.payloads.value<const job_extra>(reference);
+  if (extra.is_unique) let_go_of_key(c, extra, make_id(slot_index, job.generation));
 }
 
 // An attempt has begun on this thread, and its handler has not been called.
 inline void let_go_at_start(core& c, const slot& job, job_id id) noexcept {
-  if (job.extra == 0) return;
-  const auto& extra = c.payloads.value<const job_extra>(job.extra);
+  const std::uint32_t reference = job.extra;
+  if (reference == 0) [[likely]]
+    return;
+  const auto& extra = c.payloads.value<const job_extra>(reference);
   if (extra.is_unique && extra.until == unique_until::started) let_go_of_key(c, extra, id);
 }
 

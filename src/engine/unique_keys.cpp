@@ -24,7 +24,10 @@ key_answer unique_keys::judge(const key_entry& e, const key_wish& wish) const no
   if (a.step == key_step::take) return a;
   a.original = e.job;
   a.original_state = state;
-  a.before = s.word;
+  if (a.step == key_step::replace) {
+    a.before = s.word;
+    a.queue = s.job->queue;  // if the word is still the same
+  }
   if (a.step == key_step::refuse) {
     a.reason = reject::duplicate;
     if (holder == key_holder::ended) a.retry_after = left_of(e.kept_until_ns(), wish.now_ns);
@@ -43,25 +46,27 @@ key_answer unique_keys::enter(shard& s, const key_wish& wish, job_id id) noexcep
   clean(s, wish.now_ns);
   key_entry* e = s.keys.find(wish.key);
   key_answer a;
-  while (e != nullptr) {
-    a = judge(*e, wish);
+  do {
+    a = e == nullptr ? key_answer{} : judge(*e, wish);
     if (!a.is_taken()) return a;
-    if (a.step == key_step::take) break;
-    a.after = a.before;
-    const request r = transition_to_cancelled(jobs_[id_slot(e->job)].word, a.after);  // I5
-    if (r == request::ended) {
-      a.original_state = job_state::cancelled;
-      break;
+    if (wish.takes_over && (a.step != key_step::replace || a.queue != wish.queue)) {
+      return {.step = key_step::again};
     }
-  }
+  } while (a.step == key_step::replace && !cancel(a));
   if (e == nullptr) e = s.keys.insert(wish.key);
-  if (e == nullptr) {
-    a.step = key_step::refuse;
-    a.reason = reject::memory;
-    return a;
-  }
+  if (e == nullptr) return {.step = key_step::refuse, .reason = reject::memory};
   e->hold(id, wish.until, wish.kept_until_ns);
   return a;
+}
+
+// I5. False: its word has changed.
+bool unique_keys::cancel(key_answer& a) const noexcept {
+  a.after = a.before;
+  if (transition_to_cancelled(jobs_[id_slot(a.original)].word, a.after) != request::ended) {
+    return false;
+  }
+  a.original_state = job_state::cancelled;
+  return true;
 }
 
 reject unique_keys::enter_again(shard& s, const key_wish& wish, job_id id) noexcept {

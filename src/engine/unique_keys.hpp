@@ -44,6 +44,9 @@ namespace pawl {
 // What a submit wants of a key.
 struct key_wish {
   key_hash key;
+  std::uint16_t queue = 0;
+  bool takes_over =
+      false;  // only in the place of a waiting job of that queue, else key_step::again
   std::uint64_t now_ns = 0;  // boot clock
   std::uint64_t kept_until_ns = 0;
   unique_until until = unique_until::finished;
@@ -55,12 +58,13 @@ struct key_answer {
   key_step step = key_step::take;
   reject reason = reject::none;  // why it is refused
   // Of the job that holds the key, if that is the answer, or why, or replaced.
-  job_id original;
+  job_id original{};
   job_state original_state = job_state::ended;
+  std::uint16_t queue = 0;  // of a job to be replaced
   duration retry_after{0};
   // Replaced: the words from which and to which the original was cancelled. It is the caller's to end.
-  job_word before;
-  job_word after;
+  job_word before{};
+  job_word after{};
 
   [[nodiscard]] bool is_taken() const noexcept {
     return step == key_step::take || step == key_step::replace;
@@ -122,6 +126,7 @@ class unique_keys {
   // The table goes by the other half of the hash.
   shard& shard_of(const key_hash& key) noexcept { return shards_[key.high >> (64 - shard_bits)]; }
   [[nodiscard]] key_answer judge(const key_entry& e, const key_wish& wish) const noexcept;
+  bool cancel(key_answer& a) const noexcept;
   key_answer enter(shard& s, const key_wish& wish, job_id id) noexcept;
   reject enter_again(shard& s, const key_wish& wish, job_id id) noexcept;
   static void clean(shard& s, std::uint64_t now_ns) noexcept;

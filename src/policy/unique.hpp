@@ -22,6 +22,7 @@ enum class key_step : std::uint8_t {
   replace,  // the same, once the holder is cancelled
   answer,   // the holder is its answer
   refuse,   // it is rejected
+  again,    // it was to replace a job that does not wait any more: to be looked at again
 };
 
 // Scheduled, ready, blocked: not inside a handler, and live.
