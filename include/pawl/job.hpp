@@ -144,7 +144,8 @@ struct [[nodiscard]] submit_answer {
   job_id original;
   job_state original_state = job_state::ended;
 
-  // True: there is a job as asked for, and `ticket` names it; not necessarily a new one.
+  // True: `ticket` names a job as asked for; not necessarily a new one (submit_result::duplicate), and
+  // that one may have ended if its key has a ttl.
   explicit operator bool() const noexcept { return reason == reject::none; }
   [[nodiscard]] submit_result result() const noexcept {
     return reason != reject::none  ? submit_result::rejected

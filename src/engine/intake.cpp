@@ -188,10 +188,9 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
     }
     if (r != request::ended)
       continue;  // somebody guessed or was told the id and cancelled it: then it was a job
-    let_go_at_end(a.c, job, index);
-    if (word.has(job_flag::waiter)) {
-      a.c.waiters.tell(status_of(a.c, job, make_id(index, job.generation), word));
-    }
+    const job_id id = make_id(index, job.generation);
+    withdraw_key(a.c, job, id);
+    if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
     release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
     give_credits(a, 1);

@@ -62,4 +62,10 @@ void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept {
   c.keys.let_go(extra.key, id, c.clock.boot_ns());
 }
 
+void withdraw_key(core& c, const slot& job, job_id id) noexcept {
+  if (job.extra == 0) return;
+  const auto& extra = c.payloads.value<const job_extra>(job.extra);
+  if (extra.is_unique) c.keys.withdraw(extra.key, id);
+}
+
 }  // namespace pawl

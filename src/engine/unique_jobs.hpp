@@ -24,6 +24,8 @@ submit_answer note_key(thread_context& context, submit_answer answer,
 void end_replaced(core& c, thread_context& context, const key_request& key) noexcept;
 
 void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept;
+// A submit is undone.
+void withdraw_key(core& c, const slot& job, job_id id) noexcept;
 
 // The job has ended, and is the caller's.
 inline void let_go_at_end(core& c, const slot& job, std::uint32_t slot_index) noexcept {

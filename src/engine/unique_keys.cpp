@@ -96,6 +96,12 @@ void unique_keys::let_go(const key_hash& key, job_id id, std::uint64_t now_ns) n
   clean(s, now_ns);
 }
 
+void unique_keys::withdraw(const key_hash& key, job_id id) noexcept {
+  shard& s = shard_of(key);
+  const std::lock_guard lock(s.mutex);
+  if (key_entry* const e = s.keys.find(key); e != nullptr && e->job == id) s.keys.erase(*e);
+}
+
 // An entry that has not let go is of a job that is live or about to let go.
 void unique_keys::clean(shard& s, std::uint64_t now_ns) noexcept {
   constexpr unsigned looks = 4;

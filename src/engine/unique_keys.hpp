@@ -1,6 +1,6 @@
 // engine/unique_keys.hpp -- which job holds a unique key.
 //
-// Roles       look, claim, take_again, let_go: any thread.
+// Roles       look, claim, take_again, let_go, withdraw: any thread.
 // Progress    one of 64 locks, found by the key. Under it: a look into a small table, a few words, at
 //             most one change of a word, sometimes a bigger or smaller table. Never a call of a
 //             handler or a hook, and no other lock is taken.
@@ -23,7 +23,7 @@
 //             I5  A holder is cancelled by a swap from the word by which it was judged to wait. If it
 //                 starts first, the swap fails and it is judged again.
 //
-// Checked by tests/engine/unique_test.cpp, unique_stress_test.cpp.
+// Checked by tests/engine/unique_test.cpp, unique_model_test.cpp, unique_stress_test.cpp.
 #pragma once
 
 #include <array>
@@ -45,8 +45,8 @@ namespace pawl {
 struct key_wish {
   key_hash key;
   std::uint16_t queue = 0;
-  bool takes_over =
-      false;  // only in the place of a waiting job of that queue, else key_step::again
+  // Only in the place of a waiting job of that queue, else key_step::again.
+  bool takes_over = false;
   std::uint64_t now_ns = 0;  // boot clock
   std::uint64_t kept_until_ns = 0;
   unique_until until = unique_until::finished;
@@ -71,6 +71,7 @@ struct key_answer {
   }
 };
 
+// Both, of one submit.
 struct key_request {
   key_wish wish;
   key_answer answer{};
@@ -107,6 +108,9 @@ class unique_keys {
 
   // The job does not cover its key any more; does nothing if another one holds it.
   void let_go(const key_hash& key, job_id id, std::uint64_t now_ns) noexcept;
+
+  // The job has never been there, and so has its ttl.
+  void withdraw(const key_hash& key, job_id id) noexcept;
 
   // Is the key held now?
   [[nodiscard]] bool is_held(const key_hash& key, std::uint64_t now_ns) noexcept {

@@ -317,6 +317,18 @@ INSTANTIATE_TEST_SUITE_P(all, unique_requeue,
                          ::testing::Combine(::testing::ValuesIn(all_untils),
                                             ::testing::Values(0s, 3600s)));
 
+TEST_F(unique, a_submit_that_is_undone_leaves_no_ttl) {
+  open();
+  const unique_key key{.key = "k", .ttl = 1h};
+  core& c = w.e->parts();
+  const job_id id = submit(key, {.after = 1h}).ticket.id;
+  withdraw_key(c, c.jobs[id_slot(id)], job_id{id.value + 1});
+  EXPECT_TRUE(is_held(key)) << "another job is undone";
+  withdraw_key(c, c.jobs[id_slot(id)], id);
+  EXPECT_FALSE(is_held(key));
+  EXPECT_EQ(c.keys.size(), 0u);
+}
+
 TEST_F(unique, a_job_that_overran_lets_go_when_it_is_taken_from_its_handler) {
   w.wanted.on_overrun = on_overrun::dead;
   kind = w.kind("k", {.run_timeout = 1s});
