@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, dead_cause_count> cause_names{
 constexpr std::array<std::string_view, reject_count> reject_names{
     "none",     "queue_full", "scheduler_full", "no_space",      "log_full",       "log_failed",
     "memory",   "too_large",  "unknown_kind",   "unknown_queue", "unknown_tenant", "intake_closed",
-    "stopping", "forked",     "overloaded",     "bad_option"};
+    "stopping", "forked",     "overloaded",     "bad_option",    "duplicate"};
 constexpr std::array<std::string_view, waiting_for_count> waiting_names{
     "nothing", "due_time", "gate", "a_drain", "kind", "tenant"};
 }  // namespace

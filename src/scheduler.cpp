@@ -163,8 +163,7 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
     return answer;
   }
   std::chrono::steady_clock::time_point until{};
-  std::size_t accepted = 0;
-  ticket last;
+  submit_answers sum;  // of all rounds
   bool may_block = false;
   do {
     const call_context context(impl_->desk);
@@ -173,20 +172,24 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
       break;
     }
     may_block = context->may_block();
-    answer = take_in(impl_->core->parts(), *context, queue, kind, specs.subspan(accepted),
-                     ids.empty() ? ids : ids.subspan(accepted));
+    answer = take_in(impl_->core->parts(), *context, queue, kind, specs.subspan(sum.accepted),
+                     ids.empty() ? ids : ids.subspan(sum.accepted));
     if (answer.accepted != 0) {
-      accepted += answer.accepted;
-      last = answer.ticket;
+      sum.accepted += answer.accepted;
+      sum.duplicates += answer.duplicates;
+      sum.replaced += answer.replaced;
+      sum.ticket = answer.ticket;
       until = {};  // the limit is for each wait for room
     }
   } while (!answer && impl_->wait_for_room(queue, answer.reason, may_block, until));
   if (!answer) {
-    impl_->count_rejected(answer.reason, specs.size() - accepted);
+    impl_->count_rejected(answer.reason, specs.size() - sum.accepted);
     if (is_full(answer.reason)) answer.retry_after = full_retry_after;
   }
-  answer.accepted = accepted;
-  answer.ticket = last;
+  answer.accepted = sum.accepted;
+  answer.duplicates = sum.duplicates;
+  answer.replaced = sum.replaced;
+  answer.ticket = sum.ticket;
   return answer;
 }
 

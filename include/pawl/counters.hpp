@@ -12,7 +12,7 @@ namespace pawl {
 // Each number is exact and only grows. Two of them may belong to slightly different moments, except
 // that a job is counted as accepted before it is counted as anything else.
 struct counters {
-  std::uint64_t submitted = 0;  // calls' jobs: accepted + all rejected
+  std::uint64_t submitted = 0;  // calls' jobs: accepted + deduplicated + all rejected
   std::uint64_t accepted = 0;
   std::uint64_t started = 0;
   std::uint64_t completed = 0;
@@ -28,6 +28,8 @@ struct counters {
   std::array<std::uint64_t, reject_count> rejected{};  // by reject
   std::uint64_t stolen = 0;         // jobs a drain started from another drain's batch
   std::uint64_t stale_entries = 0;  // places in a band whose job had already gone elsewhere
+  std::uint64_t deduplicated = 0;   // submits answered with the job that held the unique key
+  std::uint64_t replaced = 0;       // of `cancelled`: ended by a submit with their unique key
 
   // Ends of jobs: accepted + requeued - ended() are alive.
   [[nodiscard]] std::uint64_t ended() const noexcept {

@@ -88,7 +88,8 @@ inline constexpr std::size_t dead_cause_count = 9;
 [[nodiscard]] PAWL_EXPORT std::string_view name(job_state s) noexcept;
 [[nodiscard]] PAWL_EXPORT std::string_view name(dead_cause c) noexcept;
 
-struct backoff;  // pawl/retry.hpp
+struct backoff;     // pawl/retry.hpp
+struct unique_key;  // pawl/unique.hpp
 
 // Per job. Every member has a default, so {.priority = priority::high} is enough.
 struct job_options {
@@ -101,6 +102,7 @@ struct job_options {
   duration expires{0};      // ends as `expired` if not started so long after its submit; 0: never
   duration run_timeout{0};  // of each attempt; 0: the kind's
   const pawl::backoff* backoff = nullptr;  // copied; null: the kind's
+  const unique_key* unique = nullptr;      // copied; null: it may be there any number of times
   tenant_ref tenant{};                     // for whom it is done
 };
 
@@ -128,24 +130,49 @@ enum class reject : std::uint8_t {
   forked,          // this process is a fork of the one that opened the scheduler
   overloaded,      // admission control
   bad_option,      // an option of the job is out of its range
+  duplicate,       // another job holds its unique key; see job_options::unique
 };
-inline constexpr std::size_t reject_count = 16;
+inline constexpr std::size_t reject_count = 17;
 [[nodiscard]] PAWL_EXPORT std::string_view name(reject r) noexcept;
 
-// The total answer to submit(): accepted with a ticket, or rejected with a reason.
+// What a submit came to.
+enum class submit_result : std::uint8_t {
+  submitted,  // the job was accepted
+  duplicate,  // nothing was added: `ticket` is that of the job that holds the unique key
+  replaced,   // the job was accepted, and `original` ended as cancelled
+  rejected,   // nothing was added, because of `reason`
+};
+
+// The total answer to submit().
 struct [[nodiscard]] submit_answer {
-  pawl::ticket ticket;  // ticket.id is 0 when rejected
+  pawl::ticket ticket;  // of the job, or of the one whose duplicate it is; id 0 when rejected
   reject reason = reject::none;
   duration retry_after{0};  // rejected: a guess when it may succeed; 0: unknown
+  // The job that held the unique key, if it was in the way or was replaced; else 0. It held the key
+  // when the answer was made; what became of it since, find() knows.
+  job_id original;
+  job_state original_state = job_state::ended;
+
+  // True: `ticket` names a job as asked for; not necessarily a new one (submit_result::duplicate), and
+  // that one may have ended if its key has a ttl.
   explicit operator bool() const noexcept { return reason == reject::none; }
+  [[nodiscard]] submit_result result() const noexcept {
+    return reason != reject::none  ? submit_result::rejected
+           : !original             ? submit_result::submitted
+           : original == ticket.id ? submit_result::duplicate
+                                   : submit_result::replaced;
+  }
 };
 
 // The answer to submit_bulk(): the first `accepted` specs were taken, the others were not.
 struct [[nodiscard]] submit_answers {
-  std::size_t accepted = 0;
+  std::size_t accepted = 0;      // with the duplicates
   pawl::ticket ticket;           // of the last accepted job; covers all of them
   reject reason = reject::none;  // why the spec at index `accepted` was not taken
   duration retry_after{0};
+  std::size_t duplicates = 0;  // accepted specs that added nothing (submit_result::duplicate)
+  std::size_t replaced = 0;    // accepted specs in whose place another job ended as cancelled
+  job_id original;             // reject::duplicate: the job that holds the key
   explicit operator bool() const noexcept { return reason == reject::none; }
 };
 

@@ -41,6 +41,7 @@
 #include "pawl/loop.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
+#include "pawl/unique.hpp"
 
 namespace pawl {
 
@@ -78,8 +79,9 @@ class PAWL_EXPORT scheduler {
   // Accepts a job: it may start at once, also before this returns. Copies `payload`. Takes no lock,
   // allocates nothing and makes no system call, except: to wake a sleeping drain; when a thread
   // meets a queue for the first time; when there are more jobs alive than ever before; for threads
-  // beyond the 64th that submit at the same time, which share one place under a lock; and for
-  // queues that block when full. See `reject` for every way to be refused.
+  // beyond the 64th that submit at the same time, which share one place under a lock; for queues
+  // that block when full; and for jobs with a unique key, see pawl/unique.hpp. See `reject` for every
+  // way to be refused.
   submit_answer submit(queue_ref queue, kind_ref kind, std::span<const std::byte> payload,
                        const job_options& how = {}) noexcept;
 
@@ -92,6 +94,8 @@ class PAWL_EXPORT scheduler {
   // Accepts the specs in order, all of them or a prefix; several times cheaper per job than
   // submit(). `ids`, where not empty, must be as long as `specs`; the ids of the accepted jobs are
   // written to it. The jobs of one priority leave their band in the order of the specs.
+  // A duplicate that is rejected ends the prefix; one whose answer is another job (on_duplicate) counts
+  // as accepted, and its id is that job's. Two specs of one key are duplicates like any two submits.
   submit_answers submit_bulk(queue_ref queue, kind_ref kind, std::span<const job_spec> specs,
                              std::span<job_id> ids = {}) noexcept;
 
@@ -120,7 +124,8 @@ class PAWL_EXPORT scheduler {
   //   errc::stale      the job is not dead, or died again since
   //   errc::not_found  the id was never issued, or the letter is gone
   //   errc::full       no room in the queue or the scheduler
-  //   errc::busy       the job died of an overrun and its handler is still inside
+  //   errc::busy       the job died of an overrun and its handler is still inside, or it had a unique
+  //                    key (job_options::unique) that another job holds now
   //   errc::stopping   errc::forked  errc::memory
   result<ticket> requeue(job_id id, std::uint64_t version) noexcept;
 

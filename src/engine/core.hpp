@@ -21,6 +21,7 @@
 #include "engine/messages.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/timers.hpp"
+#include "engine/unique_keys.hpp"
 #include "engine/watchdog.hpp"
 #include "job/payload_arena.hpp"
 #include "job/slab.hpp"
@@ -82,6 +83,7 @@ struct core {
         contexts(jobs),
         gates(r.entries().size()),
         lot(s.slots),
+        keys(jobs),
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
         seed(s.seed),
@@ -124,6 +126,7 @@ struct core {
   atomic<bool> takes_jobs{true};  // relaxed: close_intake() applies from some moment on
 
   end_waiters waiters;
+  unique_keys keys;
   dead_letters dead;
   timers due_later;
   watchdog watch;

@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "engine/handler_call.hpp"
 #include "engine/placing.hpp"
+#include "engine/unique_jobs.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -142,16 +143,22 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       core_.room.give(1);
       return false;
     }
-    job.attempt = 0;
-    job.pushbacks = 0;
-    job.cause = 0;
-    job.expires = 0;
-    job.by_wall_clock = false;
-    job.due_ns = core_.clock.boot_ns();
-    context.counts.add(tally::requeued);  // before anyone can count its next end
-    transition_to_requeued(job.word, word);
-    place = band_entry::make(l.slot, word).bits;
-    return true;
+    const reject refused = revive_with_key(core_, job, id, [&] {
+      job.attempt = 0;
+      job.pushbacks = 0;
+      job.cause = 0;
+      job.expires = 0;
+      job.by_wall_clock = false;
+      job.due_ns = core_.clock.boot_ns();
+      context.counts.add(tally::requeued);  // before anyone can count its next end
+      transition_to_requeued(job.word, word);
+      place = band_entry::make(l.slot, word).bits;
+    });
+    if (refused == reject::none) return true;
+    why = refused == reject::memory ? no_memory : failure{errc::busy, 0, "unique key"};
+    queue.room().give(1);
+    core_.room.give(1);
+    return false;
   });
   if (place == 0) return why;
   // Nobody can start the job before its place is pushed, and nobody else has the place.

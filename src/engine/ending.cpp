@@ -1,6 +1,7 @@
 #include "engine/ending.hpp"
 
 #include "engine/gating.hpp"
+#include "engine/unique_jobs.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -105,13 +106,16 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
 }
 
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
-             dead_cause cause) noexcept {
+             dead_cause cause, bool keeps_room) noexcept {
   slot& job = c.jobs[slot_index];
   count_end(context.counts, word.state(), cause);
   if (word.permits() != 0) [[unlikely]]
     give_permits(c, context, job_scopes(job), word.permits());
   if (job.expires != 0) c.due_later.note_stale();
-  give_room_back(c, context, job.queue);  // first: who is told of the end may submit the next job
+  // First: who is told of the end may submit the next job.
+  let_go_at_end(c, job, slot_index);
+  if (!keeps_room) [[likely]]
+    give_room_back(c, context, job.queue);
   if (word.has(job_flag::waiter)) {
     c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
   }

@@ -8,9 +8,9 @@
 namespace pawl {
 
 // The caller's transition made `word` terminal, so it owns the job. Counts, gives its room back, tells
-// waiters and hooks, keeps the dead, frees the slot.
+// waiters and hooks, keeps the dead, frees the slot. `keeps_room`: another job has taken that over.
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
-             dead_cause cause) noexcept;
+             dead_cause cause, bool keeps_room = false) noexcept;
 
 // Frees the slot of a terminal job that the caller owns, and what belongs to it; if a handler is still
 // inside, that is left to whoever returns from it.

@@ -124,9 +124,8 @@ class way {
   // A permit of the gate, if it wants one. A thread that has one from the job before uses it again, but
   // not past those that wait.
   bool holds(start_gate& gate, start_gate*& held, bool claimed) noexcept {
-    if (held != nullptr &&
-        (held != &gate || gate.is_closed() || gate.of().is_exceeded() ||
-         (!claimed && gate.has_waiting()))) {
+    if (held != nullptr && (held != &gate || gate.is_closed() || gate.of().is_exceeded() ||
+                            (!claimed && gate.has_waiting()))) {
       drop(core_, context_, held);
     }
     if (held != nullptr || gate.lets_all_pass()) return true;

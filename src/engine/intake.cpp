@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
+#include "engine/admission.hpp"
 #include "engine/ending.hpp"
 #include "engine/intake_doors.hpp"
+#include "engine/payload_storing.hpp"
+#include "engine/placing.hpp"
 #include "engine/settings.hpp"
-#include "engine/shedding.hpp"
+#include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
@@ -17,17 +19,6 @@
 namespace pawl {
 
 namespace {
-
-// Everything that a whole call has in common.
-struct admission {
-  core& c;
-  thread_context& context;
-  ready_queue& queue;
-  queue_share& share;
-  std::uint16_t kind;
-  std::uint8_t attempts_max;  // the kind's
-  std::uint64_t now_ns;
-};
 
 // A priority from outside its enumeration counts as the lowest.
 unsigned band_of(priority p) noexcept {
@@ -41,83 +32,11 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   return check_doors(c, *c.queues.at(queue.index), kind.index);
 }
 
-std::uint32_t take_set_aside(const admission& a, std::uint32_t wanted) noexcept {
-  return a.share.credits.take(wanted, a.queue.recall(), a.c.asymmetric);
-}
-
-// For a share without credits. `taken`: how many, more than wanted where the bound is large.
-reject take_credits(core& c, ready_queue& queue, std::uint32_t wanted,
-                    std::uint32_t& taken) noexcept {
-  const std::uint32_t lump = std::min(queue.room().lump(), c.room.lump());
-  const std::uint32_t of_queue = queue.room().take(std::max(lump, wanted));
-  if (of_queue == 0) return reject::queue_full;
-  const std::uint32_t of_both = c.room.take(of_queue);
-  if (of_both < of_queue) queue.room().give(of_queue - of_both);
-  if (of_both == 0) return reject::scheduler_full;
-  taken = of_both;
-  return reject::none;
-}
-
-void give_credits(const admission& a, std::uint32_t count) noexcept {
-  if (count == 0) return;
-  a.queue.room().give(count);
-  a.c.room.give(count);
-}
-
-// Sets aside credits that a call does not use; gives back those beyond what a thread may set aside.
-void put_credits(const admission& a, std::uint32_t count) noexcept {
-  if (count == 0) return;
-  const auto kept_max = [&a] {
-    const std::uint32_t lump = std::min(a.queue.room().lump(), a.c.room.lump());
-    return lump == 1 ? 0 : lump;
-  };
-  give_credits(a, count - a.share.credits.put(count, kept_max, a.queue.recall(), a.c.asymmetric));
-}
-
-// As take_credits(), at the cost of an older job if the queue sheds. `before_shedding` makes the
-// call's own jobs old enough for that.
-template <class F>
-reject obtain_credits(admission& a, unsigned band, std::uint32_t wanted, std::uint32_t& taken,
-                      F before_shedding) noexcept {
-  for (;;) {
-    const reject r = take_credits(a.c, a.queue, wanted, taken);
-    if (r != reject::queue_full || a.queue.when_full() != when_full::shed) return r;
-    if (a.queue.room().is_exceeded()) return r;  // lowering a bound ends no job
-    if (!before_shedding()) return reject::memory;
-    if (!shed_one(a.c, a.context, a.share, a.queue, band)) return r;
-    settle_room(a.c, a.context);
-  }
-}
-
-// Words of 16 bytes, the last one overlapping: a call of memcpy costs more than these.
-void copy_inline(std::byte* to, std::span<const std::byte> from) noexcept {
-  const std::size_t size = from.size();
-  if (size < 16) {
-    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
-    return;
-  }
-  for (std::size_t at = 0; at + 16 <= size; at += 16) std::memcpy(to + at, from.data() + at, 16);
-  std::memcpy(to + size - 16, from.data() + size - 16, 16);
-}
-
-// 64 bytes or less go into the slot, more into the arena. False: no memory.
-bool store_payload(core& c, slot& job, std::span<const std::byte> payload) noexcept {
-  if (payload.size() <= inline_payload_bytes) {
-    copy_inline(job.body, payload);
-    job.payload = static_cast<std::uint32_t>(payload.size());
-    return true;
-  }
-  const std::uint32_t reference = c.payloads.store(payload);
-  if (reference == payload_arena::none) return false;
-  job.payload = reference;
-  return true;
-}
-
 // Is there nothing to it but a priority?
 bool is_plain(const job_options& how) noexcept {
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
           how.run_timeout.count()) == 0 &&
-         how.backoff == nullptr;
+         how.backoff == nullptr && how.unique == nullptr;
 }
 
 bool is_in_range(const job_options& how) noexcept {
@@ -125,7 +44,8 @@ bool is_in_range(const job_options& how) noexcept {
   const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
   const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
   return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         (how.backoff == nullptr || check_backoff(*how.backoff));
+         (how.backoff == nullptr || check_backoff(*how.backoff)) &&
+         (how.unique == nullptr || is_in_range(*how.unique));
 }
 
 bool is_later(const job_options& how) noexcept {
@@ -133,13 +53,18 @@ bool is_later(const job_options& how) noexcept {
 }
 
 // What the job wants beyond what its kind says. False: no memory.
-bool store_extra(core& c, slot& job, const job_options& how) noexcept {
-  if (how.run_timeout.count() == 0 && how.backoff == nullptr) return true;
+bool store_extra(core& c, slot& job, const job_options& how, const key_request* key) noexcept {
+  if (how.run_timeout.count() == 0 && how.backoff == nullptr && key == nullptr) return true;
   job_extra x;
   x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
   if (how.backoff != nullptr) {
     x.has_backoff = true;
     x.backoff = *how.backoff;
+  }
+  if (key != nullptr) {
+    x.is_unique = true;
+    x.key = key->wish.key;
+    x.until = key->wish.until;
   }
   const std::uint32_t reference = c.payloads.store_value(x);
   job.extra = reference;
@@ -163,7 +88,7 @@ std::uint64_t set_due(const core& c, slot& job, const job_options& how) noexcept
 // The fields of a job in a free slot, apart from its options. False: no memory for the payload.
 bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload,
                const job_options& how, unsigned band) noexcept {
-  if (!store_payload(a.c, job, payload)) return false;
+  if (!store_payload(a.c.payloads, job, payload)) return false;
   job.generation = job.generation + 1;
   job.due_ns = a.now_ns;
   job.submitted_ns = a.now_ns;
@@ -190,25 +115,39 @@ struct newcomer {
   std::uint64_t expiry_ns = UINT64_MAX;
 };
 
-// Gives a filled slot the job's options; one that is due later goes into the wheel. False: no memory.
+// Gives a filled slot the job's options; one that is due later goes into the wheel. One with a key, or
+// due later, is counted here: before anyone can count its end, as soon as others know of it. False: no
+// memory, or it is a duplicate (key_request::answer).
 bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
-                  newcomer& made) noexcept {
+                  newcomer& made, key_request* key) noexcept {
   slot& job = a.c.jobs[slot_index];
-  if (!store_extra(a.c, job, how)) {
+  const auto drop = [&] {
     if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
     return false;
-  }
+  };
+  if (!store_extra(a.c, job, how, key)) return drop();
   job.expires = encode_expiry(how.expires);
   made.expiry_ns = expiry_ns(a.now_ns, job.expires);
   made.is_ready = !is_later(how);
-  if (made.is_ready) {
-    made.place = band_entry::make(slot_index, transition_to_ready(job.word));
+  const std::uint64_t due = made.is_ready ? 0 : set_due(a.c, job, how);
+  if (job.by_wall_clock) a.c.due_later.note_wall_clock();
+  job_word word;
+  const auto go_live = [&] {
+    if (!made.is_ready || key != nullptr) a.context.counts.add(tally::accepted);
+    word = made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
+  };
+  if (key == nullptr) {
+    go_live();
   } else {
-    const std::uint64_t due = set_due(a.c, job, how);
-    if (job.by_wall_clock) a.c.due_later.note_wall_clock();
-    // Counted before anyone can count its end: as soon as it is scheduled it can be cancelled.
-    a.context.counts.add(tally::accepted);
-    const job_word word = transition_to_scheduled(job.word);
+    key->answer = a.c.keys.claim(key->wish, made.id, go_live);
+    if (!key->answer.is_taken()) {
+      a.c.payloads.release(job.extra);
+      return drop();
+    }
+  }
+  if (made.is_ready) {
+    made.place = band_entry::make(slot_index, word);
+  } else {
     a.c.due_later.add(a.c, a.context,
                       {due, slot_index, static_cast<std::uint32_t>(word.version())});
   }
@@ -224,14 +163,15 @@ void watch_expiry(const admission& a, const newcomer& made) noexcept {
                      static_cast<std::uint32_t>(id_generation(made.id))});
 }
 
-// Fills a free slot and makes it a job. False: no memory.
+// Fills a free slot and makes it a job. False: no memory, or a duplicate.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              const job_options& how, unsigned band, newcomer& made) noexcept {
+              const job_options& how, unsigned band, newcomer& made,
+              key_request* key = nullptr) noexcept {
   slot& job = a.c.jobs[slot_index];
   if (!fill_slot(a, job, payload, how, band)) return false;
   made.id = make_id(slot_index, job.generation);
   if (!is_plain(how)) [[unlikely]]
-    return make_special(a, slot_index, how, made);
+    return make_special(a, slot_index, how, made, key);
   made.place = band_entry::make(slot_index, transition_to_ready(job.word));
   return true;
 }
@@ -249,16 +189,18 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
       if (r == request::changed) word = job_word{job.word.load(acquire)};
     }
     if (r != request::ended)
-      continue;  // somebody guessed the id and cancelled it: then it was a job
+      continue;  // somebody guessed or was told the id and cancelled it: then it was a job
+    const job_id id = make_id(index, job.generation);
+    withdraw_key(a.c, job, id);
+    if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
     release_slot(a.c, a.context, index);
     a.context.counts.take_back_accepted(1);
     give_credits(a, 1);
   }
 }
 
-// Counts the jobs, puts their places into the band, tells a drain. False: no memory; undone.
-bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
-  a.context.counts.add(tally::accepted, places.size());  // before anyone can count their ends
+// Puts the places of jobs that are counted into the band, tells a drain. False: no memory; undone.
+bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
   band::producer* const token = a.context.producer_of(a.share, a.queue, band);
   pawl::band& fifo = a.queue.band_of(band);
   const bool pushed = token != nullptr && (places.size() == 1 ? fifo.push(*token, places[0])
@@ -269,6 +211,60 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
   }
   if (a.queue.gate().announce(band, a.c.active)) a.c.idle.notify();
   return true;
+}
+
+// Counts the jobs first, before anyone can count their ends.
+bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
+  a.context.counts.add(tally::accepted, places.size());
+  return push_new(a, band, places);
+}
+
+// A job with a unique key, once that was looked at: with a credit, or in the place of a waiting job of the
+// same queue, whose room it takes over. What came of it is in key.answer.
+reject try_unique(admission& a, std::span<const std::byte> payload, const job_options& how,
+                  unsigned band, key_request& key, job_id& id) noexcept {
+  key.wish.takes_over = key.answer.step == key_step::replace && key.answer.queue == key.wish.queue;
+  if (!key.wish.takes_over && take_set_aside(a, 1) == 0) {
+    std::uint32_t credits = 0;
+    const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
+    if (r != reject::none) return r;
+    put_credits(a, credits - 1);
+  }
+  const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
+  newcomer made;
+  if (slot_index == thread_context::no_slot ||
+      !make_job(a, slot_index, payload, how, band, made, &key)) {
+    if (slot_index != thread_context::no_slot) a.context.free_slot(a.c.jobs, slot_index);
+    if (!key.wish.takes_over) put_credits(a, 1);
+    return key.answer.is_taken() ? reject::memory : reject::none;
+  }
+  const std::span<const std::uint64_t> place(&made.place.bits, made.is_ready ? 1 : 0);
+  if (key.answer.step == key_step::replace) {
+    // The other one is lost to it, so it is not given up for want of memory.
+    if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
+    end_replaced(a.c, a.context, key);
+  } else if (made.is_ready && !push_new(a, band, place)) {
+    return reject::memory;
+  }
+  watch_expiry(a, made);
+  id = made.id;
+  return reject::none;
+}
+
+// Accepts a job with a unique key, or says whose duplicate it is. A duplicate needs no room, so the key is
+// looked at first; whose it is is decided in try_unique().
+submit_answer take_in_unique(admission& a, std::span<const std::byte> payload,
+                             const job_options& how, unsigned band) noexcept {
+  submit_answer answer;
+  key_request key{
+      .wish = wish_of(a.c, *how.unique, static_cast<std::uint16_t>(a.queue.index()), a.kind)};
+  do {
+    key.answer = a.c.keys.look(key.wish);
+    if (!key.answer.is_taken()) break;
+    answer.reason = try_unique(a, payload, how, band, key, answer.ticket.id);
+    if (answer.reason != reject::none) return answer;
+  } while (key.answer.step == key_step::again);
+  return note_key(a.context, answer, key.answer);
 }
 
 // A bulk on its way in: jobs that are made, and whose places wait to be pushed together.
@@ -291,6 +287,24 @@ struct bulk {
     return true;
   }
 
+  // A job with a key is accepted at once, and the answer is a prefix.
+  reject add_unique(const job_spec& spec, job_id& id) noexcept {
+    if (!flush()) return reject::memory;
+    put_credits(a, std::exchange(credits, 0));
+    const submit_answer one = take_in_unique(a, spec.payload, spec.options, band);
+    if (!one) {
+      answer.original = one.original;
+      answer.retry_after = one.retry_after;
+      return one.reason;
+    }
+    id = one.ticket.id;
+    answer.ticket = one.ticket;
+    ++answer.accepted;
+    if (one.result() == submit_result::duplicate) ++answer.duplicates;
+    if (one.result() == submit_result::replaced) ++answer.replaced;
+    return reject::none;
+  }
+
   // `left` specs, this one included, are still to come.
   reject add(const job_spec& spec, std::size_t left, job_id& id) noexcept {
     if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
@@ -300,6 +314,7 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
+    if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
     // What is due later is accepted at once, and the answer is a prefix.
     if (!plain && is_later(spec.options) && !flush()) return reject::memory;
     if (credits == 0) {
@@ -358,6 +373,8 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               c.running_kinds[kind.index].attempts_max,
               c.clock.recent_boot_ns(context.clock_reading)};
   const unsigned band = band_of(how.priority);
+  if (how.unique != nullptr) [[unlikely]]
+    return take_in_unique(a, payload, how, band);
   if (take_set_aside(a, 1) == 0) {
     std::uint32_t credits = 0;
     const reject r = obtain_credits(a, band, 1, credits, [] { return true; });

@@ -4,6 +4,7 @@
 #include "engine/gating.hpp"
 #include "engine/handler_call.hpp"
 #include "engine/settling.hpp"
+#include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
@@ -50,6 +51,7 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
     c.watch.expect(c, context.line, deadline);
   }
   context.counts.add(tally::started);
+  let_go_at_start(c, job, id);
   if (const job_hooks& hooks = c.settings.given.hooks; hooks.on_start != nullptr) [[unlikely]] {
     hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
                                 job_state::running, dead_cause::none});

@@ -31,6 +31,8 @@ class tally {
     stale_results,
     stolen,
     stale_entries,
+    deduplicated,
+    replaced,
     dead_first,                                      // + dead_cause
     rejected_first = dead_first + dead_cause_count,  // + reject
     cell_count = rejected_first + reject_count
@@ -56,6 +58,8 @@ class tally {
     sum.stale_results += read(stale_results);
     sum.stolen += read(stolen);
     sum.stale_entries += read(stale_entries);
+    sum.deduplicated += read(deduplicated);
+    sum.replaced += read(replaced);
     for (std::size_t i = 0; i < dead_cause_count; ++i) sum.dead[i] += read(dead_first + i);
     for (std::size_t i = 0; i < reject_count; ++i) sum.rejected[i] += read(rejected_first + i);
   }

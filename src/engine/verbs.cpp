@@ -4,42 +4,17 @@
 #include <bit>
 
 #include "base/membarrier.hpp"
+#include "engine/cancelling.hpp"
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
 #include "engine/gating.hpp"
 #include "engine/settings.hpp"
-#include "engine/sweeping.hpp"
 #include "job/id.hpp"
+#include "job/sighting.hpp"
 
 namespace pawl {
 
 namespace {
-
-// A job as a reader without any claim on it sees it.
-struct sighting {
-  const slot* job = nullptr;  // null: the id was never issued
-  job_word word;              // valid if `is_current`
-  bool is_current = false;    // false: that life of the slot is over
-};
-
-// Word, generation, word: if both words are the same, the generation belongs to them.
-sighting look_up(const core& c, job_id id) noexcept {
-  sighting s;
-  const std::uint32_t index = id_slot(id);
-  if (id_is_away(id) || id_generation(id) == 0 || !c.jobs.holds(index)) return s;
-  const slot& job = c.jobs[index];
-  for (;;) {
-    s.word.bits = job.word.load(acquire);
-    const std::uint64_t generation = job.generation;
-    if (generation < id_generation(id)) return s;
-    s.job = &job;
-    if (generation > id_generation(id) || s.word.state() == state_free) return s;
-    if (job.word.load(acquire) == s.word.bits) {
-      s.is_current = true;
-      return s;
-    }
-  }
-}
 
 // Gives what threads have set aside back to the queue and to the scheduler. One caller at a time.
 void recall_credits(core& c, ready_queue& queue) noexcept {
@@ -112,7 +87,7 @@ result<ready_queue*> engine::queue_at(queue_ref queue) const noexcept {
 
 result<job_status> engine::find(job_id id) const noexcept {
   for (;;) {
-    const sighting s = look_up(core_, id);
+    const sighting s = look_up(core_.jobs, id);
     if (s.job == nullptr) return never_issued;
     job_status known;
     known.id = id;
@@ -129,10 +104,9 @@ result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) 
   w.inside_handler = inside_handler;
   core_.waiters.add(w);
   for (;;) {
-    const sighting s = look_up(core_, id);
-    const request asked = !s.is_current
-                              ? request::too_late
-                              : request_end_notice(const_cast<slot*>(s.job)->word, s.word);
+    const sighting s = look_up(core_.jobs, id);
+    const request asked =
+        !s.is_current ? request::too_late : request_end_notice(s.job->word, s.word);
     if (asked == request::changed) continue;
     if (asked == request::noted && world_.pass_time) {
       world_.pass_time([&w] { return w.told || w.stopped; }, limit);
@@ -151,26 +125,14 @@ result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) 
 
 result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
   for (;;) {
-    const sighting s = look_up(core_, id);
+    const sighting s = look_up(core_.jobs, id);
     if (s.job == nullptr) return never_issued;
     if (!s.is_current) return has_ended;
     job_word word = s.word;
-    switch (transition_to_cancelled(const_cast<slot*>(s.job)->word, word)) {
-      case request::ended: {
-        const job_state was = s.word.state();
-        // Until end_job() the job is this thread's, and so are its fields.
-        ready_queue& queue = *core_.queues.at(s.job->queue);
-        const unsigned band = s.job->band;
-        if (was == job_state::blocked) unpark(core_, id_slot(id));
-        end_job(core_, context, id_slot(id), word, dead_cause::none);
-        settle_room(core_, context);  // a handler may cancel: it is on a drain then
-        if (was == job_state::ready) {
-          note_cancelled_place(core_, context, queue, band);
-        } else if (was == job_state::scheduled) {
-          core_.due_later.note_stale();
-        }
+    switch (transition_to_cancelled(s.job->word, word)) {
+      case request::ended:
+        end_cancelled(core_, context, id_slot(id), s.word, word);
         return ticket{id, 0};
-      }
       case request::noted:
         ask_all_to_stop(id);
         return ticket{id, 0};
@@ -266,7 +228,7 @@ counters engine::read_counters() const noexcept {
   core_.contexts.for_each([&](const thread_context& t) { t.counts.add_ends_to(sum); });
   core_.contexts.for_each([&](const thread_context& t) { t.counts.add_starts_to(sum); });
   core_.contexts.for_each([&](const thread_context& t) { t.counts.add_accepted_to(sum); });
-  sum.submitted = sum.accepted;
+  sum.submitted = sum.accepted + sum.deduplicated;
   for (const std::uint64_t n : sum.rejected) sum.submitted += n;
   return sum;
 }

@@ -1,5 +1,5 @@
-// job/extra.hpp -- what few jobs have: own limits, and the errors of failed attempts. Kept in blocks of
-// the payload arena; slot::extra refers to one.
+// job/extra.hpp -- what few jobs have: own limits, a unique key, and the errors of failed attempts. Kept
+// in blocks of the payload arena; slot::extra refers to one.
 //
 // Written by the holder of the free slot and by the thread that runs the job; read by the latter, and
 // by whoever owns the job's terminal word. Nobody else may look: the block goes with the job.
@@ -10,7 +10,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/key_hash.hpp"
 #include "pawl/retry.hpp"
+#include "pawl/unique.hpp"
 
 namespace pawl {
 
@@ -47,8 +49,11 @@ struct error_history {
 
 struct job_extra {
   std::uint64_t run_timeout_ns = 0;  // 0: the kind's
+  key_hash key;                      // if it is unique; as submitted, whoever holds the key
   std::uint32_t history = 0;         // reference to an error_history; 0: none
   bool has_backoff = false;          // else the kind's
+  bool is_unique = false;
+  unique_until until = unique_until::finished;
   pawl::backoff backoff;
 };
 

@@ -1,0 +1,71 @@
+#include "engine/unique_jobs.hpp"
+
+#include <algorithm>
+
+#include "engine/cancelling.hpp"
+#include "policy/retry.hpp"
+
+namespace pawl {
+
+namespace {
+
+// Keeps keys of equal text apart that are of different scopes. 0 to 2^18.
+std::uint64_t space_of(unique_scope scope, std::uint16_t queue, std::uint16_t kind) noexcept {
+  const auto number = static_cast<std::uint64_t>(scope) << 16;
+  return scope == unique_scope::queue  ? number | queue
+         : scope == unique_scope::kind ? number | kind
+                                       : number;
+}
+
+}  // namespace
+
+bool is_in_range(const unique_key& unique) noexcept {
+  constexpr duration longest = std::chrono::hours(24 * 36525);  // a century
+  return !unique.key.empty() && unique.scope <= unique_scope::scheduler &&
+         unique.until <= unique_until::started && unique.ttl >= duration(0) &&
+         unique.ttl <= longest && unique.on_duplicate <= on_duplicate::keep_last;
+}
+
+key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
+                 std::uint16_t kind) noexcept {
+  const std::uint64_t now = c.clock.boot_ns();
+  const std::uint64_t ttl = detail::nanoseconds(unique.ttl);
+  return {.key = hash_key(unique.key, space_of(unique.scope, queue, kind), c.seed),
+          .queue = queue,
+          .now_ns = now,
+          .kept_until_ns = ttl == 0 ? 0 : now + ttl,
+          .until = unique.until,
+          .rule = unique.on_duplicate};
+}
+
+submit_answer note_key(thread_context& context, submit_answer answer,
+                       const key_answer& key) noexcept {
+  answer.original = key.original;
+  answer.original_state = key.original_state;
+  if (key.is_taken()) return answer;
+  answer.reason = key.reason;
+  answer.retry_after = key.retry_after;
+  if (key.step == key_step::answer) {
+    answer.ticket.id = key.original;
+    context.counts.add(tally::deduplicated);
+  }
+  return answer;
+}
+
+void end_replaced(core& c, thread_context& context, const key_request& key) noexcept {
+  context.counts.add(tally::replaced);
+  end_cancelled(c, context, id_slot(key.answer.original), key.answer.before, key.answer.after,
+                key.wish.takes_over);
+}
+
+void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept {
+  c.keys.let_go(extra.key, id, c.clock.boot_ns());
+}
+
+void withdraw_key(core& c, const slot& job, job_id id) noexcept {
+  if (job.extra == 0) return;
+  const auto& extra = c.payloads.value<const job_extra>(job.extra);
+  if (extra.is_unique) c.keys.withdraw(extra.key, id);
+}
+
+}  // namespace pawl

@@ -1,0 +1,130 @@
+// job/key_table.hpp -- unique keys and who holds them: a flat hash table, 32 bytes a place.
+//
+// Linear probing without tombstones: taking an entry out moves those behind it back. The table doubles
+// when three quarters are full and halves when an eighth is, so its memory follows its size; the first
+// places are kept. One user at a time (unique_keys.hpp has a lock for each table).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "base/key_hash.hpp"
+#include "pawl/job.hpp"
+#include "pawl/unique.hpp"
+
+namespace pawl {
+
+struct key_entry {
+  key_hash key;
+  job_id job;              // 0: an empty place
+  std::uint64_t bits = 0;  // 63..2 kept until, ns of the boot clock   1 the job let go   0 until
+
+  [[nodiscard]] std::uint64_t kept_until_ns() const noexcept { return bits >> 2; }
+  [[nodiscard]] bool has_let_go() const noexcept { return (bits & 2) != 0; }
+  [[nodiscard]] unique_until until() const noexcept {
+    return (bits & 1) != 0 ? unique_until::started : unique_until::finished;
+  }
+  void hold(job_id holder, unique_until until, std::uint64_t kept_until_ns) noexcept {
+    constexpr std::uint64_t longest = UINT64_MAX >> 2;
+    job = holder;
+    bits = (std::min(kept_until_ns, longest) << 2) | (until == unique_until::started ? 1u : 0u);
+  }
+  void let_go() noexcept { bits |= 2; }
+  void take_again() noexcept { bits &= ~std::uint64_t{2}; }
+};
+static_assert(sizeof(key_entry) == 32);
+
+// References to entries are valid until the next insert, erase or clean.
+class key_table {
+ public:
+  static constexpr std::size_t places_min = 16;
+
+  // Null: it is not there.
+  key_entry* find(const key_hash& key) noexcept {
+    if (places_ == nullptr) return nullptr;
+    key_entry& e = places_[place_of(key)];
+    return e.job ? &e : nullptr;
+  }
+
+  // An entry for a key that has none; the caller makes somebody hold it. Null: no memory.
+  key_entry* insert(const key_hash& key) noexcept {
+    if (size_ + 1 > capacity_ / 4 * 3 && !resize(std::max(capacity_ * 2, places_min))) {
+      return nullptr;
+    }
+    ++size_;
+    key_entry& e = places_[place_of(key)];
+    e.key = key;
+    return &e;
+  }
+
+  void erase(key_entry& e) noexcept {
+    take_out(static_cast<std::size_t>(&e - places_.get()));
+    shrink();
+  }
+
+  // Looks at so many places more, one turn after the other, and takes out the entries that are over.
+  template <class F>
+  void clean(unsigned looks, F is_over) noexcept {
+    if (size_ == 0) return;
+    for (; looks > 0; --looks) {
+      cursor_ &= capacity_ - 1;
+      if (places_[cursor_].job && is_over(std::as_const(places_[cursor_]))) {
+        take_out(cursor_);  // another one may be there now
+      } else {
+        ++cursor_;
+      }
+    }
+    shrink();
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return capacity_ * sizeof(key_entry); }
+
+ private:
+  // Where the key is, or else the place for it.
+  [[nodiscard]] std::size_t place_of(const key_hash& key) const noexcept {
+    std::size_t at = key.low & (capacity_ - 1);
+    while (places_[at].job && places_[at].key != key) at = (at + 1) & (capacity_ - 1);
+    return at;
+  }
+
+  // An entry behind the hole moves into it, unless its first place lies between the two.
+  void take_out(std::size_t hole) noexcept {
+    const std::size_t mask = capacity_ - 1;
+    for (std::size_t at = (hole + 1) & mask; places_[at].job; at = (at + 1) & mask) {
+      const std::size_t from_first = (at - places_[at].key.low) & mask;
+      if (from_first < ((at - hole) & mask)) continue;
+      places_[hole] = places_[at];
+      hole = at;
+    }
+    places_[hole] = {};
+    --size_;
+  }
+
+  void shrink() noexcept {
+    while (capacity_ > places_min && size_ < capacity_ / 8 && resize(capacity_ / 2)) {
+    }
+  }
+
+  bool resize(std::size_t capacity) noexcept {
+    std::unique_ptr<key_entry[]> places(new (std::nothrow) key_entry[capacity]);
+    if (places == nullptr) return false;
+    places_.swap(places);
+    const std::size_t before = std::exchange(capacity_, capacity);
+    for (std::size_t i = 0; i < before; ++i) {
+      if (places[i].job) places_[place_of(places[i].key)] = places[i];
+    }
+    return true;
+  }
+
+  std::unique_ptr<key_entry[]> places_;
+  std::size_t capacity_ = 0;  // 0 or a power of two
+  std::size_t size_ = 0;
+  std::size_t cursor_ = 0;  // of clean()
+};
+
+}  // namespace pawl
