@@ -354,7 +354,7 @@ TEST_F(unique, a_job_that_overran_lets_go_when_it_is_taken_from_its_handler) {
 TEST_F(unique, a_shed_job_lets_go_and_a_duplicate_sheds_nobody) {
   open();
   const queue_ref full = w.queue("full", {.jobs_max = 2, .when_full = when_full::shed});
-  ASSERT_TRUE(w.e->pause(full));
+  ASSERT_TRUE(w.e->pause(w.context_of_host(), full, {}));
   const unique_key a{.key = "a"};
   const unique_key b{.key = "b"};
   const unique_key c{.key = "c"};
@@ -374,7 +374,7 @@ TEST_F(unique, a_job_takes_the_room_of_the_one_it_replaces_if_that_is_in_the_sam
   open();
   for (const when_full policy : {when_full::reject, when_full::shed}) {
     const queue_ref full = w.queue("full", {.jobs_max = 2, .when_full = policy});
-    ASSERT_TRUE(w.e->pause(full));
+    ASSERT_TRUE(w.e->pause(w.context_of_host(), full, {}));
     const unique_key plain{.key = "a", .on_duplicate = on_duplicate::replace};
     const unique_key across{
         .key = "a", .scope = unique_scope::kind, .on_duplicate = on_duplicate::replace};
@@ -399,7 +399,7 @@ TEST_F(unique, a_job_takes_the_room_of_the_one_it_replaces_if_that_is_in_the_sam
       EXPECT_EQ(w.try_submit(full, kind, {.unique = &across}).original, elsewhere);
       EXPECT_EQ(w.find(bystander).cause, dead_cause::shed);
     }
-    ASSERT_TRUE(w.e->resume(full));
+    ASSERT_TRUE(w.e->resume(w.context_of_host(), full));
     w.advance(2h);
     EXPECT_EQ(w.e->health().jobs, 0u);
     EXPECT_EQ(w.e->parts().keys.size(), 0u);
