@@ -36,9 +36,11 @@ struct health_report {
   unsigned blocking_threads = 0;
   unsigned overruns = 0;      // threads held by handlers that overran
   unsigned replacements = 0;  // drains started in their place
-  std::uint64_t timers = 0;   // entries of the timing wheel, stale ones included
-  std::uint64_t dead = 0;     // dead letters kept
-  std::uint64_t jobs = 0;     // alive, as above
+  // Entries for what is due later: one a delayed job, one a job with an expiry, and until they are
+  // cleared away those of jobs that ended before; of these never many more than of the others.
+  std::uint64_t timers = 0;
+  std::uint64_t dead = 0;  // dead letters kept
+  std::uint64_t jobs = 0;  // alive, as above
   std::uint64_t jobs_max = 0;
   std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
   bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer

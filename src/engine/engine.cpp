@@ -165,7 +165,9 @@ std::uint64_t engine::next_timer_ns() const noexcept {
 void engine::run_timer() noexcept {
   constexpr std::uint64_t moment_ns = 100'000;
   while (!core_.stopping.load(seq_cst)) {
-    if (step_timer() && next_timer_ns() <= core_.clock.boot_ns()) continue;
+    const bool did_some = step_timer();
+    if (core_.due_later.lacks_memory()) core_.clock.sleep_for(timers::memory_wait_ns);
+    if (did_some && next_timer_ns() <= core_.clock.boot_ns()) continue;
     std::uint64_t until = core_.due_later.prepare_to_sleep(core_.watch);
     if (until != 0 && !core_.stopping.load(seq_cst)) {
       const auto asleep = static_cast<unsigned>(std::popcount(core_.idle.asleep()));

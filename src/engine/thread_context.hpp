@@ -131,7 +131,8 @@ class thread_context {
   board_line line;
   attempt now_running;
   clock_source::reading clock_reading;
-  std::mutex sharing;  // held by a user of the shared context
+  std::uint32_t timers_added = 0;  // entries, since the context was made; wraps
+  std::mutex sharing;              // held by a user of the shared context
 
  private:
   bool refill(slab& jobs) noexcept;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/alarm.hpp"
+#include "base/check.hpp"
 #include "engine/core.hpp"
 #include "engine/ending.hpp"
 #include "engine/gate_timers.hpp"
@@ -18,11 +19,14 @@ namespace pawl {
 
 namespace {
 
-constexpr std::size_t inbox_entries_max = 4096;  // of a step
+constexpr std::size_t inbox_entries_max = 4096;  // of a step, and of a thread before it wakes us
+constexpr std::size_t inbox_behind = 16 * inbox_entries_max;  // in the inbox: who adds lends a hand
 constexpr std::size_t fires_max = 1024;
 constexpr std::size_t turn_entries_max = 1024;
-constexpr std::uint64_t stale_min = 4096;  // below that a turn is not worth its while
-constexpr std::uint64_t memory_wait_ns = 1'000'000;
+// What comes in during a turn, so that the turn overtakes it: the wheel then grows by a third at most
+// while a turn is under way.
+constexpr std::size_t turn_inserts_max = turn_entries_max / 4;
+constexpr std::uint64_t stale_min = 4096;         // below that a turn is not worth its while
 constexpr std::int64_t wall_step_ns = 1'000'000;  // less is the slewing of a time daemon
 
 std::uint32_t slot_of(const timer_entry& e) noexcept {
@@ -131,7 +135,7 @@ class firing {
 
   void put_off(timer_entry e, std::uint64_t due_ns) noexcept {
     e.due_ns = std::max(due_ns, now_ns_ + 1);
-    owner_.insert(core_, e);
+    owner_.insert(e);
   }
 
   void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band,
@@ -167,15 +171,32 @@ void timers::add(const core& c, thread_context& context, const timer_entry& entr
   // No memory for an entry: who is here has a job that must not be lost, so it waits for some.
   timer_inbox::producer* token = context.timer_producer(inbox_);
   while (token == nullptr || !inbox_.push(*token, entry)) {
+    if (c.stopping.load(relaxed)) return;  // nothing fires any more. Stale: one wait more
     c.clock.sleep_for(memory_wait_ns);
     token = context.timer_producer(inbox_);
   }
-  sleep_.tell(entry.due_ns);
+  const bool is_one_of_many = ++context.timers_added % inbox_entries_max == 0;  // I3
+  sleep_.tell(is_one_of_many ? 0 : entry.due_ns);
+  if (is_one_of_many && inbox_.size() > inbox_behind) lend_a_hand(c, context);
 }
 
 void timers::note_stale() noexcept {
-  const std::uint64_t stale = stale_.fetch_add(1, relaxed) + 1;  // relaxed: a hint when to compact
-  if (are_many(stale, count_.load(relaxed)) && !sleep_.has_news()) sleep_.tell(0);
+  const std::uint64_t stale = stale_.fetch_add(1, seq_cst) + 1;                         // I4
+  if (stale % stale_min == 0 && are_many(stale, count_.load(seq_cst))) sleep_.tell(0);  // I4
+}
+
+// Who turns the wheel does not keep up, or nobody turns it (options::dispatch). Nothing is fired here,
+// so that a submit calls no hooks of other jobs.
+void timers::lend_a_hand(const core& c, thread_context& context) noexcept {
+  constexpr int rounds_max = 2 * inbox_entries_max / turn_inserts_max;  // faster than it comes
+  if (!sleep_.try_hold()) return;
+  const std::uint64_t now = c.clock.boot_ns();
+  for (int i = 0; i < rounds_max && sleep_.has_news(); ++i) {
+    drain_inbox(c, context);
+    turn(c, context, now);
+  }
+  count_.store(entries(), seq_cst);  // I4
+  sleep_.let_go(0);                  // whoever steps next looks at the rest
 }
 
 std::uint64_t timers::prepare_to_sleep(const watchdog& watch) noexcept {
@@ -198,22 +219,47 @@ bool timers::step(core& c, thread_context& context) noexcept {
   }
   f.flush();
   turn(c, context, now);
-  count_.store(entries(), relaxed);
-  sleep_.let_go(is_turning_ ? 0 : next_expiry_ns(c));
+  count_.store(entries(), seq_cst);                                                // I4
+  const bool turns_on = is_turning_ || are_many(stale_.load(seq_cst), entries());  // I4
+  sleep_.let_go(turns_on ? 0 : next_expiry_ns(c));
   return had_news || was_due;
 }
 
 void timers::drain_inbox(const core& c, thread_context& context) noexcept {
   sleep_.take_news();  // before the look: a push after it is news again
   std::array<timer_entry, 256> entries;
-  std::size_t left = inbox_entries_max;
-  while (left > 0) {
-    const std::size_t count = inbox_.pop(context.timer_consumer(inbox_), entries);
-    if (count == 0) return;
-    for (std::size_t i = 0; i < count; ++i) insert(c, entries[i]);
-    left -= std::min(left, count);
+  std::size_t looks_left = inbox_entries_max;
+  // A turn that reckons puts entries into the inbox itself.
+  std::size_t inserts_left = is_turning_ && !is_reckoning_ ? turn_inserts_max : inbox_entries_max;
+  bool has_room = true;
+  while (looks_left > 0 && inserts_left > 0) {
+    const std::size_t wanted = std::min(entries.size(), inserts_left);
+    const std::size_t room = exact_ ? wanted : wheel_.make_room(wanted);
+    has_room = room > 0;
+    if (!has_room) break;
+    const std::size_t count =
+        inbox_.pop(context.timer_consumer(inbox_), std::span(entries).first(room));
+    if (count == 0) return lacks_memory_.store(false, relaxed);
+    looks_left -= std::min(looks_left, count);
+    inserts_left -= insert_current(c, std::span(entries).first(count));
   }
+  lacks_memory_.store(!has_room, relaxed);
   sleep_.leave_news();  // there may be more
+}
+
+// There is room for all. How many there were whose jobs still wait for them: the others stay counted as
+// stale, which makes a turn come too early rather than too late.
+std::size_t timers::insert_current(const core& c, std::span<const timer_entry> entries) noexcept {
+  constexpr std::size_t ahead = 16;  // slots on their way
+  std::size_t inserted = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (i + ahead < entries.size()) __builtin_prefetch(&job_of(c, entries[i + ahead]));
+    const slot& job = job_of(c, entries[i]);
+    if (!is_current(job, job_word{job.word.load(acquire)}, entries[i])) continue;
+    insert(entries[i]);
+    ++inserted;
+  }
+  return inserted;
 }
 
 std::uint64_t timers::next_expiry_ns(const core& c) noexcept {
@@ -226,11 +272,10 @@ std::uint64_t timers::next_expiry_ns(const core& c) noexcept {
   });
 }
 
-// The wheel has address space for more entries than there can be, so only memory may be missing; the
-// entry's job must not be lost: wait for some.
-void timers::insert(const core& c, const timer_entry& entry) noexcept {
+// Room has been made, or the entry has just come out.
+void timers::insert(const timer_entry& entry) noexcept {
   if (exact_) return exact_->push(entry);
-  while (!wheel_.insert(entry)) c.clock.sleep_for(memory_wait_ns);
+  PAWL_CHECK(wheel_.insert(entry));
 }
 
 // Part of a turn over all entries: drops the stale ones when there are many, and gives those by the
@@ -238,7 +283,8 @@ void timers::insert(const core& c, const timer_entry& entry) noexcept {
 void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept {
   if (!is_turning_) {
     const std::uint64_t stale = stale_.load(relaxed);
-    const bool many = are_many(stale, entries());
+    // relaxed: only holders write it, and lower stale_.
+    const bool many = are_many(stale, entries()) || (stale > 0 && lacks_memory_.load(relaxed));
     if (!many && !is_reckoning_) return;
     stale_.fetch_sub(many ? stale : 0, relaxed);
     if (exact_) {

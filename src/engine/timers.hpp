@@ -6,20 +6,31 @@
 //
 // Roles       add, note_stale: any thread with a context.  step: any thread, with its own context.
 //             prepare_to_sleep, woken: the timer thread.
-// Progress    add is lock-free; step gives up when another thread holds the lock, and is bounded.
+// Progress    add is lock-free, but that where the inbox has grown long it lends a hand, which is bounded;
+//             step gives up when another thread holds the lock, and is bounded. Nobody waits with the
+//             lock held: what finds no memory in the wheel stays in the inbox.
 //
 // State       sleep_ (timer_sleep.hpp) is the lock and says who must be woken; the rest is the holder's,
-//             but for the three numbers at the end.
+//             but for the four numbers at the end.
 //
 // Invariants  I1  The timer thread does not oversleep: timer_sleep.hpp.
 //             I2  Nothing fires early: an entry counts only if the job is the one it was made for, and
 //                 the job's own due time has passed. A stale entry is dropped.
+//             I3  The inbox is emptied although what comes in is due later than the timer thread sleeps:
+//                 a thread wakes it with every inbox_entries_max-th entry that it adds. On its way into
+//                 the wheel a stale entry is dropped. So the memory of the inbox, which is not given
+//                 back, is for some thousands of entries a thread.
+//             I4  At rest the wheel holds less than twice stale_min stale entries or more live ones than
+//                 stale. Who makes one stale counts it, and with every stale_min-th looks at count_; the
+//                 holder stores count_, then looks at stale_. All four are seq_cst, so one of them sees
+//                 that a turn is worth its while. During a turn less comes in than the turn looks at.
 //
 // Checked by tests/sim (a virtual clock), tests/model/timers_model.cpp.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/alarm.hpp"
 #include "base/atomic.hpp"
@@ -56,9 +67,10 @@ class timers {
   // Before the first entry: fire to the nanosecond, in the place of the wheel (due_heap.hpp).
   void be_exact(std::uint64_t seed) { exact_.emplace(seed); }
 
-  // The job is scheduled, or has an expiry. Waits only when there is no memory at all.
+  // The job is scheduled, or has an expiry. Waits only when there is no memory at all, and until the
+  // scheduler stops.
   void add(const core& c, thread_context& context, const timer_entry& entry) noexcept;
-  // A job whose entry is in the wheel ended before it was due.
+  // A job whose entry is in the wheel or the inbox ended before it was due.
   void note_stale() noexcept;
   // A job that is due by the wall clock was added.
   void note_wall_clock() noexcept { wall_clock_used_.store(true, relaxed); }  // before its entry
@@ -74,6 +86,10 @@ class timers {
   // at it.
   bool step(core& c, thread_context& context) noexcept;
 
+  // What is in the inbox finds no memory in the wheel: step again, after this time. A hint.
+  static constexpr std::uint64_t memory_wait_ns = 1'000'000;
+  [[nodiscard]] bool lacks_memory() const noexcept { return lacks_memory_.load(relaxed); }
+
   // The timer thread: until when it may sleep, the watchdog's next look included; 0: it must step
   // first. Ends with woken().
   std::uint64_t prepare_to_sleep(const watchdog& watch) noexcept;
@@ -81,14 +97,19 @@ class timers {
   // Wakes the timer thread if it would sleep beyond `due_ns`.
   void wake_for(std::uint64_t due_ns) noexcept { sleep_.wake_for(due_ns); }
 
-  [[nodiscard]] std::uint64_t entry_count() const noexcept { return count_.load(relaxed); }
+  // With the stale ones and those in the inbox. Exact when nobody adds or steps.
+  [[nodiscard]] std::uint64_t entry_count() const noexcept {
+    return count_.load(relaxed) + inbox_.size();
+  }
   // Boot time of the next thing to do, as the last step left it; 0: now.
   [[nodiscard]] std::uint64_t next_ns() const noexcept { return sleep_.next_ns(); }
 
  private:
   friend class firing;  // timers.cpp
   void drain_inbox(const core& c, thread_context& context) noexcept;
-  void insert(const core& c, const timer_entry& entry) noexcept;
+  std::size_t insert_current(const core& c, std::span<const timer_entry> entries) noexcept;
+  void insert(const timer_entry& entry) noexcept;
+  void lend_a_hand(const core& c, thread_context& context) noexcept;
   void turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept;
   void look_at_wall_clock(const core& c, std::uint64_t now_ns) noexcept;
 
@@ -106,11 +127,13 @@ class timers {
   bool is_reckoning_ = false;        // in it, entries by the wall clock get a new time
   bool reckon_again_ = false;        // and after it once more
   timer_sleep<alarm> sleep_;
-  // relaxed, all three: two hints when a turn is worth its while; and who sets the third pushes its
-  // entry afterwards, so that the holder who finds the entry sees it.
-  alignas(cache_line_bytes) atomic<std::uint64_t> count_{0};
+  // count_, which the holder writes, and stale_: seq_cst where they decide on a turn, I4. The two flags:
+  // relaxed. Who sets the first pushes its entry afterwards, so that the holder who finds the entry
+  // sees it; the holder sets the second, which is a hint to others.
+  alignas(cache_line_bytes) atomic<std::uint64_t> count_{0};  // in the wheel
   atomic<bool> wall_clock_used_{false};
-  atomic<std::uint64_t> stale_{0};
+  atomic<bool> lacks_memory_{false};
+  atomic<std::uint64_t> stale_{0};  // those that were dropped on other ways than by a turn included
 };
 
 }  // namespace pawl

@@ -36,7 +36,7 @@ wheel::wheel(std::uint64_t now_ns, std::size_t entries_max) noexcept
     : pool_(chunks_for(entries_max)), hand_(tick_of_now(now_ns)), entries_max_(entries_max) {}
 
 bool wheel::grow() noexcept {
-  if (entries_ == entries_max_) return false;
+  if (room_ == entries_max_) return false;
   const std::size_t wanted = std::min(entries_max_, room_ + room_step);
   if (!pool_.reserve(chunks_for(wanted))) return false;
   room_ = wanted;

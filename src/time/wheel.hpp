@@ -73,6 +73,14 @@ class wheel {
     return true;
   }
 
+  // Takes memory for `entries` more. For how many of them there is room: so many inserts do not fail,
+  // and as many more as entries come out before.
+  [[nodiscard]] std::size_t make_room(std::size_t entries) noexcept {
+    while (room_ - entries_ < entries && grow()) {
+    }
+    return std::min(entries, room_ - entries_);
+  }
+
   // When step() has something to do next: not later than the tick of any entry, and earlier when
   // entries have to be moved first. UINT64_MAX: never.
   [[nodiscard]] std::uint64_t next_expiry_ns() const noexcept {

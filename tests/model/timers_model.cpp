@@ -76,6 +76,7 @@ enum class bug : std::uint8_t {
   arms_by_a_store,
   publishes_by_a_store,
   forgets_that_the_clock_was_set,
+  lends_a_hand_in_silence,
 };
 
 // The protocol once more, with one step wrong.
@@ -154,6 +155,7 @@ struct shape {
   std::uint64_t moves_to = never;  // when the clock has been set, with this due time to the inbox
   bool sets_clock = false;         // meanwhile; else before all
   unsigned pops_max = 4;           // of a step
+  bool lends_a_hand = false;       // who adds empties the inbox himself
 };
 
 template <shape Shape, class Sleep, bug Bug = bug::none>
@@ -173,6 +175,7 @@ class timers_scenario : public scenario {
   void run(unsigned thread) override {
     if (thread < Shape.adders) {
       for (unsigned i = 0; i < Shape.adds_each; ++i) add(thread, thread * Shape.adds_each + i);
+      if (Shape.lends_a_hand) lend_a_hand();
     } else if (thread < Shape.adders + Shape.drains) {
       for (unsigned i = 0; i < Shape.steps_each; ++i) {
         if (sleep_.has_news() || sleep_.is_due(now)) step(thread);
@@ -235,6 +238,13 @@ class timers_scenario : public scenario {
     }
     sleep_.let_go(next);
     return had_news || was_due;
+  }
+
+  // timers::lend_a_hand(): what is due is left to whoever steps next.
+  void lend_a_hand() {
+    if (!sleep_.try_hold()) return;
+    for (int i = 0; i < 2 && sleep_.has_news(); ++i) empty_inbox();
+    sleep_.let_go(Bug == bug::lends_a_hand_in_silence ? never : 0);
   }
 
   void empty_inbox() {
@@ -317,6 +327,9 @@ constexpr shape clock_set_meanwhile{
     .dues = {20}, .in_wheel = 15, .moves_to = 5, .sets_clock = true};
 constexpr shape watched_start{.starters = 1, .in_wheel = 15};
 constexpr shape two_drains{.drains = 2, .in_wheel = 15};
+constexpr shape helping_adder{.adds_each = 2, .dues = {20, 10}, .lends_a_hand = true};
+constexpr shape helping_adders{
+    .adders = 2, .dues = {20, 0}, .drains = 0, .in_wheel = 15, .pops_max = 1, .lends_a_hand = true};
 constexpr shape passes_twice{.adds_each = 2, .dues = {20, 10}, .steps_each = 2, .pops_max = 1};
 
 void expect_all_well(const report& r) {
@@ -353,6 +366,12 @@ TEST(timers_model, the_watchdog_is_not_overslept) {
 TEST(timers_model, two_drains_pass) {
   expect_all_well(explore<real<two_drains>>("timers: 2 drains"));
 }
+TEST(timers_model, an_adder_who_lends_a_hand_is_not_overslept) {
+  expect_all_well(explore<real<helping_adder>>("timers: 1 adder lends a hand, 1 drain"));
+}
+TEST(timers_model, two_adders_who_lend_a_hand_are_not_overslept) {
+  expect_all_well(explore<real<helping_adders>>("timers: 2 adders lend a hand"));
+}
 
 template <shape Shape, bug Bug>
 void expect_found(const std::string& name, const char* what) {
@@ -384,6 +403,9 @@ TEST(timers_model, finds_news_that_are_in_no_order) {
 TEST(timers_model, finds_a_wall_clock_forgotten) {
   expect_found<clock_set_meanwhile, bug::forgets_that_the_clock_was_set>("clock forgotten",
                                                                          "oversleeps");
+}
+TEST(timers_model, finds_a_hand_lent_in_silence) {
+  expect_found<helping_adder, bug::lends_a_hand_in_silence>("hand lent in silence", "oversleeps");
 }
 TEST(timers_model, finds_a_store_of_the_flag) {
   expect_found<one_adder, bug::tells_by_a_store>("tells by a store", "oversleeps");

@@ -333,6 +333,16 @@ TEST(wheel, an_entry_without_room_is_refused_and_harms_nothing) {
   EXPECT_FALSE(impossible.is_ready());
 }
 
+TEST(wheel, says_for_how_many_there_is_room) {
+  wheel timers(0, 300'000);
+  EXPECT_EQ(timers.make_room(200'000), 200'000u);
+  for (std::uint32_t i = 0; i < 299'990; ++i) ASSERT_TRUE(timers.insert({i, i, 0}));
+  EXPECT_EQ(timers.make_room(256), 10u);
+  for (std::uint32_t i = 0; i < 10; ++i) ASSERT_TRUE(timers.insert({i, i, 0}));
+  EXPECT_EQ(timers.make_room(256), 0u);
+  timers.check_invariants();
+}
+
 TEST(wheel, goes_on_with_what_it_has_when_the_system_has_no_more) {
   // In a child whose data may grow by 20 MB more.
   const int code = test::exit_code_of_child([] {
