@@ -59,6 +59,13 @@ bool is_current(const slot& job, job_word word, const timer_entry& e) noexcept {
   return word.is_live() && static_cast<std::uint32_t>(std::uint64_t{job.generation}) == e.version;
 }
 
+// The same for whoever has not looked at it yet. A gate always wants its own.
+bool is_wanted(const core& c, const timer_entry& e) noexcept {
+  if (is_gate(e)) return true;
+  const slot& job = job_of(c, e);
+  return is_current(job, job_word{job.word.load(acquire)}, e);
+}
+
 }  // namespace
 
 std::uint64_t boot_ns_of(const core& c, std::uint64_t wall_ns, std::uint64_t now_ns) noexcept {
@@ -253,9 +260,10 @@ std::size_t timers::insert_current(const core& c, std::span<const timer_entry> e
   constexpr std::size_t ahead = 16;  // slots on their way
   std::size_t inserted = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i + ahead < entries.size()) __builtin_prefetch(&job_of(c, entries[i + ahead]));
-    const slot& job = job_of(c, entries[i]);
-    if (!is_current(job, job_word{job.word.load(acquire)}, entries[i])) continue;
+    if (i + ahead < entries.size() && !is_gate(entries[i + ahead])) {
+      __builtin_prefetch(&job_of(c, entries[i + ahead]));
+    }
+    if (!is_wanted(c, entries[i])) continue;
     insert(entries[i]);
     ++inserted;
   }
