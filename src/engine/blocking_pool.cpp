@@ -8,16 +8,27 @@
 namespace pawl {
 
 bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (with_threads_ && !stopping_ && idle_ <= waiting_ &&
-      threads_ < core_.settings.given.blocking_threads_max && !start_thread_locked() &&
-      threads_ == 0) {
-    return false;
+  bool lacks_thread = false;
+  bool taken = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (with_threads_ && !stopping_ && idle_ <= waiting_ &&
+        threads_ < core_.settings.given.blocking_threads_max) {
+      lacks_thread = !start_thread_locked();
+      taken = !lacks_thread || threads_ != 0;
+    }
+    if (taken) {
+      places_[band].push_back(place);
+      ++waiting_;
+      work_.notify_one();
+    }
   }
-  places_[band].push_back(place);
-  ++waiting_;
-  work_.notify_one();
-  return true;
+  // Outside of the lock: the host's sink may call us.
+  if (lacks_thread) {
+    core_.say.say(log_level::warning, "blocking.no_thread",
+                  "the system has no more threads for blocking jobs");
+  }
+  return taken;
 }
 
 // False: no memory, or no more threads.
@@ -45,8 +56,6 @@ bool blocking_pool::start_thread_locked() noexcept {
   });
   if (!started) {
     life_.stillborn();
-    core_.say.say(log_level::warning, "blocking.no_thread",
-                  "the system has no more threads for blocking jobs");
     return false;
   }
   free->thread = std::move(*started);

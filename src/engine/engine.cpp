@@ -232,17 +232,20 @@ void engine::ask_all_to_stop(job_id only_this) noexcept {
 }
 
 void engine::say_who_is_stuck() noexcept {
+  // Said outside of the office's lock: the host's sink may call us.
+  std::vector<std::pair<job_id, std::uint64_t>> stuck;
   core_.contexts.for_each([&](const thread_context& t) {
-    const job_id id = t.line.running();
-    if (!id) return;
-    const std::uint64_t now = core_.clock.boot_ns();
-    const std::uint64_t for_ms = (now - std::min(now, t.line.started_ns())) / 1'000'000;
+    if (const job_id id = t.line.running()) stuck.emplace_back(id, t.line.started_ns());
+  });
+  const std::uint64_t now = core_.clock.boot_ns();
+  for (const auto& [id, started_ns] : stuck) {
+    const std::uint64_t for_ms = (now - std::min(now, started_ns)) / 1'000'000;
     const registry::entry& kind = core_.kinds[core_.jobs[id_slot(id)].kind];
     core_.say.say(
         log_level::error, "stop.stuck",
         "the handler of " + kind.name + " is still inside after " + std::to_string(for_ms) + " ms",
         id);
-  });
+  }
 }
 
 void engine::abandon() noexcept {
