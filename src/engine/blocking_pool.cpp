@@ -18,6 +18,7 @@ bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
       taken = !lacks_thread || threads_ != 0;
     }
     if (taken) {
+      if (waiting_ >= sweep_at_) sweep_locked();
       places_[band].push_back(place);
       ++waiting_;
       work_.notify_one();
@@ -29,6 +30,20 @@ bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
                   "the system has no more threads for blocking jobs");
   }
   return taken;
+}
+
+// A cancelled job leaves its place behind, and while all threads are held nobody drops it. The next one
+// comes when the list has doubled, so the price is a constant per place.
+void blocking_pool::sweep_locked() noexcept {
+  waiting_ = 0;
+  for (std::deque<std::uint64_t>& places : places_) {
+    std::erase_if(places, [this](std::uint64_t place) {
+      const band_entry p{place};
+      return !p.names(job_word{core_.jobs[p.slot()].word.load(acquire)});
+    });
+    waiting_ += places.size();
+  }
+  sweep_at_ = 2 * waiting_ + sweep_places_min;
 }
 
 // False: no memory, or no more threads.
