@@ -198,6 +198,8 @@ void engine::count_living(int change) noexcept {
 }
 
 status engine::stop(duration limit) noexcept {
+  const duration longest = std::chrono::hours(24 * 365 * 100);
+  const auto until = std::chrono::steady_clock::now() + std::clamp(limit, duration(0), longest);
   core_.stopping.exchange(true, seq_cst);
   close_all_gates();
   core_.waiters.stop_inside_handlers();
@@ -208,10 +210,8 @@ status engine::stop(duration limit) noexcept {
   alarm_.wake();
   ask_all_to_stop({});
   pool_->stop();
-  const duration longest = std::chrono::hours(24 * 365 * 100);
   std::unique_lock lock(living_mutex_);
-  const bool left = all_left_.wait_for(lock, std::clamp(limit, duration(0), longest),
-                                       [this] { return living_ == 0; });
+  const bool left = all_left_.wait_until(lock, until, [this] { return living_ == 0; });
   lock.unlock();
   if (!left) {
     say_who_is_stuck();
