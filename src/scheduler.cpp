@@ -110,6 +110,12 @@ scheduler::~scheduler() {
   // down.
   if (impl_->is_child()) return;
   const status stopped = impl_->core->stop(impl_->stop_deadline);
+  if (!stopped) {
+    impl_->core->parts().say.say(
+        log_level::error, "stop.stuck",
+        "a handler is still inside after the stop deadline; its thread and "
+        "its memory are left to it");
+  }
   {
     const std::lock_guard lock(impl_->desk->mutex);
     impl_->desk->open = nullptr;
@@ -118,10 +124,6 @@ scheduler::~scheduler() {
     delete impl_;
     return;
   }
-  core& c = impl_->core->parts();
-  c.say.say(log_level::error, "stop.stuck",
-            "a handler is still inside after the stop deadline; its thread and its memory are left "
-            "to it");
   impl_->core->abandon();
 }
 

@@ -73,7 +73,7 @@ inline constexpr std::size_t job_state_count = 10;
 enum class dead_cause : std::uint8_t {
   none,         // it is not dead
   exhausted,    // all attempts failed
-  handler,      // the handler said dead, or threw
+  handler,      // the handler said dead
   crashed,      // it took the process down too often
   timeout,      // it ran too long
   decode,       // its payload does not fit its kind

@@ -185,8 +185,9 @@ class PAWL_EXPORT scheduler {
   result<std::unique_ptr<loop>> make_loop() noexcept;
 
   // Closes the intake, starts no more jobs, and waits at most `limit` for the handlers that run;
-  // context::stop_requested() is true for them. Then the threads end. Jobs that have not started
-  // never will. Calling it again waits again.
+  // context::stop_requested() is true for them. `limit` counts from the call: callbacks of stop tokens
+  // run first and in it, and one that takes longer holds up the return. Then the threads end.
+  // Jobs that have not started never will. Calling it again waits again.
   //   errc::timeout  handlers are still inside; health() and the log sink say which
   //   errc::invalid  called from inside a handler
   //   errc::forked

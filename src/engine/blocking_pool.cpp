@@ -9,16 +9,42 @@
 namespace pawl {
 
 bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (with_threads_ && !stopping_ && idle_ <= waiting_ &&
-      threads_ < core_.settings.given.blocking_threads_max && !start_thread_locked() &&
-      threads_ == 0) {
-    return false;
+  bool lacks_thread = false;
+  bool taken = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (with_threads_ && !stopping_ && idle_ <= waiting_ &&
+        threads_ < core_.settings.given.blocking_threads_max) {
+      lacks_thread = !start_thread_locked();
+      taken = !lacks_thread || threads_ != 0;
+    }
+    if (taken) {
+      if (waiting_ >= sweep_at_) sweep_locked();
+      places_[band].push_back(place);
+      ++waiting_;
+      work_.notify_one();
+    }
   }
-  places_[band].push_back(place);
-  ++waiting_;
-  work_.notify_one();
-  return true;
+  // Outside of the lock: the host's sink may call us.
+  if (lacks_thread) {
+    core_.say.say(log_level::warning, "blocking.no_thread",
+                  "the system has no more threads for blocking jobs");
+  }
+  return taken;
+}
+
+// A cancelled job leaves its place behind, and while all threads are held nobody drops it. The next one
+// comes when the list has doubled, so the price is a constant per place.
+void blocking_pool::sweep_locked() noexcept {
+  waiting_ = 0;
+  for (std::deque<std::uint64_t>& places : places_) {
+    std::erase_if(places, [this](std::uint64_t place) {
+      const band_entry p{place};
+      return !p.names(job_word{core_.jobs[p.slot()].word.load(acquire)});
+    });
+    waiting_ += places.size();
+  }
+  sweep_at_ = 2 * waiting_ + sweep_places_min;
 }
 
 // False: no memory, or no more threads.
@@ -46,8 +72,6 @@ bool blocking_pool::start_thread_locked() noexcept {
   });
   if (!started) {
     life_.stillborn();
-    core_.say.say(log_level::warning, "blocking.no_thread",
-                  "the system has no more threads for blocking jobs");
     return false;
   }
   free->thread = std::move(*started);

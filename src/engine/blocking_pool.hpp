@@ -56,9 +56,13 @@ class blocking_pool {
 
   bool start_thread_locked() noexcept;
   void run(worker& w) noexcept;
+  void sweep_locked() noexcept;
   bool take_locked(std::uint64_t& place, unsigned& band) noexcept;
   void put_back_all(thread_context& context, std::uint64_t first, unsigned band) noexcept;
   void run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept;
+
+  // Fewer are not worth a sweep.
+  static constexpr std::size_t sweep_places_min = 4096;
 
   core& core_;
   const bool with_threads_;
@@ -66,8 +70,9 @@ class blocking_pool {
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::array<std::deque<std::uint64_t>, priority_count> places_;
-  std::size_t waiting_ = 0;     // places in all of them
-  std::deque<worker> workers_;  // those not running are reused: addresses must stay
+  std::size_t waiting_ = 0;                  // places in all of them
+  std::size_t sweep_at_ = sweep_places_min;  // as many, and stale ones are taken out
+  std::deque<worker> workers_;               // those not running are reused: addresses must stay
   unsigned threads_ = 0;
   unsigned idle_ = 0;
   bool stopping_ = false;

@@ -116,19 +116,25 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
   let_go_at_end(c, job, slot_index);
   if (!keeps_room) [[likely]]
     give_room_back(c, context, job.queue);
-  if (word.has(job_flag::waiter)) {
-    c.waiters.tell(status_of(c, job, make_id(slot_index, job.generation), word));
-  }
-  if (const job_hooks& hooks = c.settings.given.hooks; hooks.on_end != nullptr) {
-    hooks.on_end(hooks.user, {make_id(slot_index, job.generation), queue_ref{job.queue, c.tag},
-                              kind_ref{job.kind}, job.attempt, word.state(), cause});
-  }
-  if (word.state() == job_state::dead) {
-    const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index, c.clock.boot_ns());
-    if (to_free) release_slot(c, context, *to_free);
+  const job_hooks& hooks = c.settings.given.hooks;
+  const bool is_dead = word.state() == job_state::dead;
+  if (!is_dead && !word.has(job_flag::waiter) && hooks.on_end == nullptr) [[likely]] {
+    release_slot(c, context, slot_index);
     return;
   }
-  release_slot(c, context, slot_index);
+  // Copies: from keep() on another thread may purge or requeue the job.
+  const job_status ended = status_of(c, job, make_id(slot_index, job.generation), word);
+  if (is_dead) {
+    // Before anyone is told: who is may ask for the letter, and must find it, or that there is none.
+    const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index, c.clock.boot_ns());
+    if (to_free) release_slot(c, context, *to_free);
+  }
+  if (word.has(job_flag::waiter)) c.waiters.tell(ended);
+  if (hooks.on_end != nullptr) {
+    hooks.on_end(hooks.user,
+                 {ended.id, ended.queue, ended.kind, ended.attempt, word.state(), cause});
+  }
+  if (!is_dead) release_slot(c, context, slot_index);
 }
 
 }  // namespace pawl

@@ -7,8 +7,9 @@
 
 namespace pawl {
 
-// The caller's transition made `word` terminal, so it owns the job. Counts, gives its room back, tells
-// waiters and hooks, keeps the dead, frees the slot. `keeps_room`: another job has taken that over.
+// The caller's transition made `word` terminal, so it owns the job. Counts, gives its room back, keeps the
+// dead, tells waiters and hooks, frees the slot. Afterwards the job is nobody's: a dead one may have been
+// purged or requeued already. `keeps_room`: another job has taken that over.
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
              dead_cause cause, bool keeps_room = false) noexcept;
 

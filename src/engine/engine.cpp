@@ -221,6 +221,8 @@ void engine::count_living(int change) noexcept {
 }
 
 status engine::stop(duration limit) noexcept {
+  const duration longest = std::chrono::hours(24 * 365 * 100);
+  const auto until = std::chrono::steady_clock::now() + std::clamp(limit, duration(0), longest);
   core_.stopping.exchange(true, seq_cst);
   loops_.close();
   close_all_gates();
@@ -232,8 +234,6 @@ status engine::stop(duration limit) noexcept {
   alarm_.wake();
   ask_all_to_stop({});
   pool_->stop();
-  const duration longest = std::chrono::hours(24 * 365 * 100);
-  const auto until = std::chrono::steady_clock::now() + std::clamp(limit, duration(0), longest);
   std::unique_lock lock(living_mutex_);
   bool left = all_left_.wait_until(lock, until, [this] { return living_ == 0; });
   lock.unlock();
@@ -257,17 +257,20 @@ void engine::ask_all_to_stop(job_id only_this) noexcept {
 }
 
 void engine::say_who_is_stuck() noexcept {
+  // Said outside of the office's lock: the host's sink may call us.
+  std::vector<std::pair<job_id, std::uint64_t>> stuck;
   core_.contexts.for_each([&](const thread_context& t) {
-    const job_id id = t.line.running();
-    if (!id) return;
-    const std::uint64_t now = core_.clock.boot_ns();
-    const std::uint64_t for_ms = (now - std::min(now, t.line.started_ns())) / 1'000'000;
+    if (const job_id id = t.line.running()) stuck.emplace_back(id, t.line.started_ns());
+  });
+  const std::uint64_t now = core_.clock.boot_ns();
+  for (const auto& [id, started_ns] : stuck) {
+    const std::uint64_t for_ms = (now - std::min(now, started_ns)) / 1'000'000;
     const registry::entry& kind = core_.kinds[core_.jobs[id_slot(id)].kind];
     core_.say.say(
         log_level::error, "stop.stuck",
         "the handler of " + kind.name + " is still inside after " + std::to_string(for_ms) + " ms",
         id);
-  });
+  }
 }
 
 void engine::abandon() noexcept {

@@ -59,7 +59,8 @@ outcome handler_call::run(core& c, thread_context& thread, const running_kind& k
     if (!fits) return outcome::dead();
     return call(kind, x, payload);
   } catch (const std::exception& e) {
-    return thrown(c, thread, e.what(), id);
+    const char* const what = e.what();
+    return thrown(c, thread, what == nullptr ? "an exception whose what() is null" : what, id);
   } catch (...) {
     return thrown(c, thread, "not a std::exception", id);
   }

@@ -1,5 +1,6 @@
 #include "engine/messages.hpp"
 
+#include <array>
 #include <cstdio>
 
 namespace pawl {
@@ -19,6 +20,40 @@ const char* name_of(log_level level) {
   }
   return "?";
 }
+
+// Handlers say what they like: for a terminal each control character is written as \xNN, those of
+// Latin-1 too, which UTF-8 spells c2 80 to c2 9f.
+class printable_text {
+ public:
+  explicit printable_text(std::string_view text) noexcept {
+    text = text.substr(0, message_bytes_max);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
+      const bool is_c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+      if (is_c1) {
+        escape(byte);
+        escape(next);
+        ++i;
+      } else if (byte < 0x20 || byte == 0x7f) {
+        escape(byte);
+      } else {
+        space_[bytes_++] = text[i];
+      }
+    }
+  }
+  [[nodiscard]] const char* data() const noexcept { return space_.data(); }
+  [[nodiscard]] int bytes() const noexcept { return static_cast<int>(bytes_); }
+
+ private:
+  void escape(unsigned char byte) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const char c : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) space_[bytes_++] = c;
+  }
+
+  std::array<char, 4 * message_bytes_max> space_;
+  std::size_t bytes_ = 0;
+};
 }  // namespace
 
 void messages::say(log_level level, std::string_view event, std::string_view message,
@@ -37,9 +72,10 @@ void messages::print(const log_record& r) noexcept {
   const unsigned before = lines_in_second_.fetch_add(1, relaxed);
   if (before >= lines_per_second_max) return;
   const char* more = before + 1 == lines_per_second_max ? " (more of this second is left out)" : "";
+  const printable_text message(r.message);
   std::fprintf(stderr, "pawl: %s: %.*s: %.*s%s\n", name_of(r.level),
-               static_cast<int>(r.event.size()), r.event.data(), static_cast<int>(r.message.size()),
-               r.message.data(), more);
+               static_cast<int>(r.event.size()), r.event.data(), message.bytes(), message.data(),
+               more);
 }
 
 }  // namespace pawl

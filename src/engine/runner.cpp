@@ -24,13 +24,16 @@ std::uint64_t deadline_of(const core& c, const slot& job, const running_kind& ki
   return timeout > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout;
 }
 
-// The job that `word` was read of has an expiry. True: it had passed; the job has ended.
+// The job that `word` was read of has an expiry. True: it had passed; the start is given up, the job has
+// ended.
 bool expire_instead(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
                     job_word word) noexcept {
   const std::uint64_t version = word.version();
   while (word.version() == version) {
     if (expiry_ns(job.submitted_ns, job.expires) > c.clock.boot_ns()) return false;
     if (transition_to_expired(job.word, word) == request::ended) {
+      context.line
+          .give_up_start();  // first: a hook may wait for a pause, which waits for the starts
       end_job(c, context, slot_index, word, dead_cause::none);
       return true;
     }
@@ -92,7 +95,6 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     return start::closed;
   }
   if (job.expires != 0 && expire_instead(c, context, place.slot(), job, word)) [[unlikely]] {
-    context.line.give_up_start();
     return start::ran;
   }
   const bool is_gated = (c.gating.load(seq_cst) & core::starts) != 0;

@@ -132,7 +132,9 @@ class thread_context {
   attempt now_running;
   clock_source::reading clock_reading;
   std::uint32_t timers_added = 0;  // entries, since the context was made; wraps
-  std::mutex sharing;              // held by a user of the shared context
+  // Held by a user of the shared context, which may come again from a hook or a stop callback. What is
+  // foreign is called where a context of a thread's own may be used again as well.
+  std::recursive_mutex sharing;
 
  private:
   bool refill(slab& jobs) noexcept;

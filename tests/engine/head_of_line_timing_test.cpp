@@ -1,8 +1,9 @@
 // No job waits behind a slow one while somebody is idle. Method: a paused queue gets one handler of
 // 1 s and 255 of 1 us in one bulk; a queue that was never served is given the largest batch, so one
 // drain takes all 256 and the other must steal. Time runs from the slow one's start to the end of the
-// last of the 255. Others may hold up a machine at any moment, so the best of some rounds must be
-// below 5 ms; a hostage would take a second in all of them.
+// last of the 255. In every round the slow one must still run when they have ended, so none was a hostage.
+// The 5 ms are asked of the best of twelve rounds only: others may hold up a noisy machine at any moment.
+// So this shows that nothing in the way of a steal takes longer, not that no steal ever does.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -52,7 +53,7 @@ struct world {
   }
 };
 
-TEST(head_of_line, two_hundred_and_fifty_five_short_jobs_end_within_five_milliseconds) {
+TEST(head_of_line, short_jobs_end_within_five_milliseconds_in_the_best_of_twelve_rounds) {
   world w;
   registry kinds;
   const kind_ref slow = kinds.add("slow", world::run_slow, &w);
@@ -88,7 +89,8 @@ TEST(head_of_line, two_hundred_and_fifty_five_short_jobs_end_within_five_millise
 
 // After a storm of jobs too short for two drains, one of the two naps. Then a job turns out long: the
 // next short one must not wait for it. As above, the best of some rounds.
-TEST(head_of_line, a_drain_that_naps_is_back_before_a_job_can_become_a_hostage) {
+TEST(head_of_line,
+     a_drain_that_naps_is_back_before_a_job_is_a_hostage_in_the_best_of_twelve_rounds) {
   world w;
   registry kinds;
   const kind_ref slow = kinds.add("slow", world::run_slow, &w);

@@ -187,6 +187,9 @@ TEST(run_output, wrong_usage_exits_2_says_why_and_writes_no_data) {
                                  {"run", "--dead-on", "2", "--", "x"},
                                  {"run", "--attempts", "2", "--dead-on", "0", "--", "x"},
                                  {"run", "--attempts", "2", "--dead-on", "2", "digest"},
+                                 {"run", "--priority", "urgent", "noop"},
+                                 {"run", "--priority", "3", "noop"},
+                                 {"run", "--output", "1", "noop"},
                                  {"run", "--halt", "0", "noop"},
                                  {"run", "--halt", "x", "noop"},
                                  {"run", "--jsonl", "-0"},
@@ -205,6 +208,8 @@ TEST(run_output, wrong_usage_exits_2_says_why_and_writes_no_data) {
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_TRUE(help.output.starts_with("Examples:\n")) << help.output.substr(0, 100);
   }
+  EXPECT_TRUE(contains(run_pawl({"run", "--priority", "urgent", "noop"}, "").errors,
+                       "critical, high, above, normal, below, low, bulk, idle"));
   EXPECT_TRUE(run_pawl({"--version"}, "").output.starts_with("pawl "));
   for (const char* priority : {"critical", "normal", "idle"}) {
     EXPECT_EQ(run_pawl({"run", "noop", "--priority", priority}, "x\n").exit_code, 0);

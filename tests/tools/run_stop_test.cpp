@@ -140,6 +140,28 @@ TEST(run_stop, halt_lets_running_jobs_finish_and_starts_no_more) {
   EXPECT_FALSE(is_there(folder, "5"));
 }
 
+// Method: all of these lines come in with one read, and none of them is a job.
+TEST(run_stop, halt_stops_reading_after_so_many_refused_lines) {
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) lines += "{\n";
+  const process_end end = run_pawl({"run", "--jsonl", "--halt", "3", "-o", "jsonl"}, lines);
+  EXPECT_EQ(end.exit_code, 8);
+  EXPECT_EQ(lines_of(end.output).size(), 3u) << end.output;
+  EXPECT_TRUE(contains(end.errors, "refused 3")) << end.errors;
+}
+
+// Method: the job that runs takes more than two seconds, in which pawl said who is still inside.
+TEST(run_stop, ctrl_c_says_nothing_of_jobs_that_may_finish) {
+  const temporary_folder folder;
+  pawl_process process(telling_command(folder, "sleep 2.5"));
+  process.write("1\n");
+  ASSERT_TRUE(becomes_true([&] { return is_there(folder, "1"); }));
+  process.send(SIGINT);
+  const process_end end = process.wait();
+  EXPECT_EQ(end.exit_code, 130);
+  EXPECT_FALSE(contains(end.errors, "stuck")) << end.errors;
+}
+
 TEST(run_stop, halt_counts_failures_only) {
   EXPECT_EQ(run_pawl({"run", "--halt", "2", "sleep"}, "0\nx\n0\n").exit_code, 8);
   const process_end good = run_pawl({"run", "--halt", "1", "noop"}, "1\n2\n");

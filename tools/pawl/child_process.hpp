@@ -3,7 +3,8 @@
 // The program: standard input is /dev/null, it leads a process group of its own, signal mask and
 // dispositions are as at login, and of our descriptors it has only 0, 1 and 2.
 // It is over when it has exited and its output is closed, or one second after it has exited; what
-// is then left of its process group is killed. It dies with us, see process_guard.hpp.
+// is then left of its process group is killed. It dies with us, see process_guard.hpp;
+// what has left the group does not.
 // At its deadline the group gets SIGTERM, and SIGKILL five seconds later unless all is over; in
 // between, what outlives the program may go on as well.
 #pragma once

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "run_help.hpp"
 #include "typed_options.hpp"
@@ -18,15 +17,6 @@ const char* const program_help = R"(Examples:
   find /usr/include -type f | pawl run digest | sha256sum -c --quiet
   ls *.png | pawl run --concurrency 4 -- convert {} -resize 50% small/{}
   pawl run --help)";
-
-std::map<std::string, pawl::priority> priorities() {
-  std::map<std::string, pawl::priority> all;
-  for (std::size_t i = 0; i < pawl::priority_count; ++i) {
-    const auto p = static_cast<pawl::priority>(i);
-    all.emplace(name(p), p);
-  }
-  return all;
-}
 
 // The words after "--" are the command's, whatever they look like.
 std::vector<std::string> take_command(std::vector<std::string>& words, bool& has_command) {
@@ -51,8 +41,6 @@ command_line parse_command_line(int count, char** words_given) {
   app.set_version_flag("--version", "pawl " PAWL_TOOL_VERSION);
   app.require_subcommand(1);
   CLI::App& run = *app.add_subcommand("run", run_help);
-  std::map<std::string, output_form> forms = {{"text", output_form::text},
-                                              {"jsonl", output_form::jsonl}};
   run.add_option("KIND", typed.kind, "digest, noop, sleep; or -- COMMAND")->option_text(" ");
   run.add_flag("-0,--null", typed.nul_separated, "lines end with a NUL byte, not with a newline");
   run.add_flag("--jsonl", settings.jsonl, "lines are JSON objects, one job each");
@@ -60,9 +48,8 @@ command_line parse_command_line(int count, char** words_given) {
                  "jobs at once; default: one per processor")
       ->check(CLI::Range(1U, processes_max))
       ->option_text("N");
-  run.add_option("--priority", settings.priority,
+  run.add_option("--priority", typed.priority,
                  "critical, high, above, normal, below, low, bulk or idle")
-      ->transform(CLI::CheckedTransformer(priorities()).description(""))
       ->option_text("NAME");
   run.add_option("--after", typed.after, "each job is due so long after it was read")
       ->option_text("TIME");
@@ -81,8 +68,7 @@ command_line parse_command_line(int count, char** words_given) {
       ->option_text("N");
   run.add_option("--tag", settings.tag, "shown in the summary and in jsonl")->option_text("TEXT");
   run.add_flag("--keep-order", settings.keep_order, "output in the order of the input");
-  run.add_option("-o,--output", settings.form, "text, or jsonl: one object per job")
-      ->transform(CLI::CheckedTransformer(forms).description(""))
+  run.add_option("-o,--output", typed.form, "text, or jsonl: one object per job")
       ->option_text("FORM");
   run.add_option("--window", settings.window, "most jobs in memory at once; default: 65536")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))

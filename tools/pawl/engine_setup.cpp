@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kind.hpp"
+#include "printable.hpp"
 
 namespace pawl_tool {
 
@@ -14,7 +15,7 @@ constexpr std::uint64_t ordered_jobs_max = 64;  // --keep-order with retries: un
 void log_to_console(void* user, const pawl::log_record& record) {
   if (record.level == pawl::log_level::info) return;
   static_cast<console*>(user)->message(std::string(record.event) + ": " +
-                                       std::string(record.message));
+                                       printable(record.message, record.message.size()));
 }
 
 }  // namespace

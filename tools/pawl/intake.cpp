@@ -44,9 +44,10 @@ void intake::run(line_reader& reader) {
   ended_.store(true, std::memory_order_relaxed);
 }
 
-// All of `lines`, which the window has let in: as jobs, or refused.
+// All of `lines`, which the window has let in: as jobs, or refused; until the run is stopped, for which
+// a refused line may be the reason.
 void intake::submit(std::span<const input_line> lines) {
-  while (!lines.empty() && !stopping_) {
+  while (!lines.empty() && !stopping_ && !window_.stopped()) {
     const input_line& line = lines.front();
     std::size_t done = 1;
     if (line.too_long) {

@@ -4,6 +4,7 @@
 // small process forked at the start knows the process groups of all running jobs, from a pipe;
 // when we die the pipe ends, and it kills those groups and leaves. A group is announced by its first
 // process before that becomes a stranger's program, so there is no moment at which it is unknown.
+// Not covered: a process that leaves its group, by setsid(2) or setpgid(2). Nobody knows it then.
 #pragma once
 
 #include <sys/types.h>

@@ -18,7 +18,9 @@ Kinds:
   -- COMMAND    runs COMMAND; {} in it stands for the line, else the line is its last word.
                 No shell, standard input empty, a process group of its own. The job is over when
                 COMMAND has exited and its output is closed, or one second after the exit; what is
-                left of the group is then killed. Exit code 0 means completed, else it has failed.
+                left of the group is then killed, and so is all of it when pawl is, even by SIGKILL.
+                A process that leaves the group, as setsid does, may live on. Exit code 0 means
+                completed, else it has failed.
   sleep         waits as long as the line, or --for, says
   noop          nothing
 

@@ -8,6 +8,8 @@
 #include "backoff_text.hpp"
 #include "duration_text.hpp"
 #include "kind.hpp"
+#include "printable.hpp"
+#include "priority_text.hpp"
 
 namespace pawl_tool {
 
@@ -83,6 +85,25 @@ std::string settle_input(const typed_options& typed, run_settings& settings) {
   return {};
 }
 
+// Names only: what CLI11 makes of an enumeration takes its numbers as well.
+std::string settle_names(const typed_options& typed, run_settings& settings) {
+  if (typed.priority) {
+    const auto priority = parse_priority(*typed.priority);
+    if (!priority) {
+      return fmt::format(
+          "--priority: {} is none of critical, high, above, normal, below, low, bulk, idle",
+          printable(*typed.priority));
+    }
+    settings.priority = *priority;
+  }
+  if (!typed.form) return {};
+  if (*typed.form != "text" && *typed.form != "jsonl") {
+    return fmt::format("--output: {} is neither text nor jsonl", printable(*typed.form));
+  }
+  settings.form = *typed.form == "jsonl" ? output_form::jsonl : output_form::text;
+  return {};
+}
+
 std::string settle_concurrency(run_settings& settings) {
   const unsigned most = is_blocking(settings) ? processes_max : drains_max;
   if (settings.concurrency == 0) {
@@ -97,6 +118,7 @@ std::string settle_concurrency(run_settings& settings) {
 
 std::string settle(const typed_options& typed, run_settings& settings) {
   std::string mistake = settle_kind(typed, settings);
+  if (mistake.empty()) mistake = settle_names(typed, settings);
   if (mistake.empty()) mistake = settle_input(typed, settings);
   if (mistake.empty()) mistake = settle_sleep(typed, settings);
   if (mistake.empty()) mistake = settle_time("--timeout", typed.timeout, settings.timeout);

@@ -12,6 +12,8 @@ struct typed_options {
   std::string kind;
   bool has_command = false;
   bool nul_separated = false;
+  std::optional<std::string> priority;
+  std::optional<std::string> form;  // of the output
   std::optional<std::string> sleep_for;
   std::optional<std::string> backoff;
   std::optional<std::string> timeout;
