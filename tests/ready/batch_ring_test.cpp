@@ -47,8 +47,9 @@ TEST(batch_ring, each_job_of_each_batch_is_started_once) {
   std::atomic<long> stolen{0};
   const auto try_start = [&](band_entry place) {
     job_word word;
-    if (!transition_to_running(words[place.slot()], place.version(), band_entry::version_mask,
-                               word)) {
+    std::uint64_t brought = 0;
+    if (!transition_to_running(words[place.slot()], place.version(), band_entry::version_mask, word,
+                               brought)) {
       return false;
     }
     starts[place.slot()].fetch_add(1);

@@ -20,6 +20,7 @@ namespace {
 struct world {
   test::manual_clock clock;
   std::unique_ptr<engine> e;
+  thread_context* host = nullptr;
   queue_ref queue;
   bool paused = false;
   counters seen;
@@ -31,7 +32,7 @@ struct world {
   static void on_end(void* self, const job_change& c) {
     auto& w = *static_cast<world*>(self);
     if (c.state != job_state::expired) return;
-    w.paused = bool(w.e->pause(w.queue));
+    w.paused = bool(w.e->pause(*w.host, w.queue, {}));
     w.seen = w.e->read_counters();
   }
 };
@@ -50,11 +51,11 @@ TEST(pause, in_the_hook_of_a_job_that_expired_at_its_start_does_not_wait_for_tha
   ASSERT_TRUE(built);
   w.e = std::move(*built);
   core& parts = w.e->parts();
-  thread_context* const host = parts.contexts.add(context_role::application, 0);
-  ASSERT_NE(host, nullptr);
+  w.host = parts.contexts.add(context_role::application, 0);
+  ASSERT_NE(w.host, nullptr);
   w.queue = *w.e->queue("q", {});
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(take_in(parts, *host, w.queue, kind, test::no_payload(),
+    ASSERT_TRUE(take_in(parts, *w.host, w.queue, kind, test::no_payload(),
                         {.expires = std::chrono::seconds(i)}));
   }
   std::atomic<bool> done{false};
