@@ -129,7 +129,7 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
     if (s == start::needs_thread) s = hand_over(places[i], band);
     if (s == start::ran) ++ran;
     if (s == start::closed) {
-      put_back(core_, queue, band, places.subspan(i));
+      return_closed(queue, band, places.subspan(i));
       break;
     }
   }
@@ -137,6 +137,13 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
   leave_gates(core_, context_);
   if (visit_ != nullptr) visit_->jobs_left -= ran;
   return ran;
+}
+
+// Who closed the gate may have looked for permits before these came back (engine/gating.hpp).
+void drain::return_closed(ready_queue& queue, unsigned band,
+                          std::span<const std::uint64_t> places) noexcept {
+  put_back(core_, queue, band, places);
+  if (queue.has_equipped() && !queue.gate().is_open()) give_up_permits(core_, context_, queue);
 }
 
 // A job that must not run here goes to the pool, with the permits it needs.
@@ -184,7 +191,7 @@ bool drain::steal_place(std::uint64_t place) noexcept {
     case start::needs_thread:
       return true;
     case start::closed:
-      put_back(core_, *core_.queues.at(job.queue), job.band, {&place, 1});
+      return_closed(*core_.queues.at(job.queue), job.band, {&place, 1});
       return true;
     case start::stale:
       return false;

@@ -49,6 +49,8 @@ class drain {
   std::uint32_t run_batch(ready_queue& queue, unsigned band,
                           std::span<const std::uint64_t> places) noexcept;
   start hand_over(std::uint64_t place, unsigned band) noexcept;
+  void return_closed(ready_queue& queue, unsigned band,
+                     std::span<const std::uint64_t> places) noexcept;
   bool steal() noexcept;
   bool steal_place(std::uint64_t place) noexcept;
   [[nodiscard]] bool sees_work() const noexcept;
