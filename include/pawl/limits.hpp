@@ -23,7 +23,8 @@ struct rate_limit {
 };
 
 // Both count attempts: a retry is a start like the first. A limit applies to starts from the moment it
-// is set; jobs that run already and were not counted when they started are not.
+// is set; jobs that run already and were not counted when they started are not. After a change of a
+// rate the next start may come at most per / starts later, whatever the old rate had put off.
 struct limits {
   std::uint32_t concurrency = 0;  // running at the same time; 0: no limit
   rate_limit rate{};

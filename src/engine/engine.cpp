@@ -49,10 +49,10 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
   core_.owner = world.owner;
   core_.tag = world.tag;
   bool has_limits = settings.given.start_rate.starts != 0;
-  core_.all_starts.set({.rate = settings.given.start_rate});
+  core_.all_starts.set({.rate = settings.given.start_rate}, 0);
   for (std::size_t i = 0; i < core_.kinds.size(); ++i) {
     const limits& wanted = core_.kinds[i].options.limits;
-    core_.gates.of_kind(static_cast<unsigned>(i)).set_limits(wanted);
+    core_.gates.of_kind(static_cast<unsigned>(i)).set_limits(wanted, 0);
     has_limits = has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0;
   }
   if (has_limits) core_.gating.store(core::starts, seq_cst);

@@ -158,8 +158,7 @@ class way {
                                         &queue_.limits(), &core_.all_starts};
     for (std::size_t i = 0; i < rates.size(); ++i) {
       if (rates[i] == nullptr || !rates[i]->has_rate()) continue;
-      const std::uint64_t ask_at = rates[i]->try_start(now);
-      if (ask_at == 0) continue;
+      if (rates[i]->try_start(now) == 0) continue;
       for (std::size_t j = 0; j < i; ++j) {
         if (rates[j] != nullptr && rates[j]->has_rate()) rates[j]->take_back_start();
       }
@@ -171,6 +170,12 @@ class way {
       const bool of_all = i == 3;
       const gate_reason reason = of_all ? gate_reason::all_at_rate : gate_reason::at_rate;
       close_queue(core_, context_, queue_, reason);
+      // Who set another rate before the gate was closed does not open it any more.
+      const std::uint64_t ask_at = rates[i]->starts_ready_at(now, 1);
+      if (ask_at == 0) {
+        if (queue_.gate().open(reason, core_.active)) core_.idle.notify();
+        return rate_answer::again;
+      }
       set_queue_timer(core_, context_, of_all ? scheduler_number : queue_.index(), ask_at);
       return rate_answer::closed;
     }

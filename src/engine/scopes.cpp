@@ -172,16 +172,17 @@ void engine::apply_limits(thread_context& context, const scope_gates& of,
   if (wanted.concurrency != 0 || wanted.rate.starts != 0) {
     core_.gating.fetch_or(core::starts, seq_cst);
   }
+  const std::uint64_t now = core_.clock.boot_ns();
   if (of.gate != nullptr) {
-    of.gate->set_limits(wanted);
+    of.gate->set_limits(wanted, now);
     if (of.gate->has_waiting()) admit_parked(core_, context, *of.gate);
   } else if (of.queue != nullptr) {
-    of.queue->limits().set(wanted);
+    of.queue->limits().set(wanted, now);
     // Whoever is refused by the new limits closes them again.
     open(core_, *of.queue, gate_reason::at_limit);
     open(core_, *of.queue, gate_reason::at_rate);
   } else {
-    core_.all_starts.set(wanted);
+    core_.all_starts.set(wanted, now);
     core_.queues.for_each([this](ready_queue& q) { open(core_, q, gate_reason::all_at_rate); });
   }
 }

@@ -39,7 +39,7 @@ void note_limits(core& c, const limits& wanted) noexcept {
 void change_options(core& c, ready_queue& queue, const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
   note_limits(c, wanted.limits);
-  queue.apply(wanted);
+  queue.apply(wanted, c.clock.boot_ns());
   // Whoever is refused by the new limits closes them again.
   for (const gate_reason r : {gate_reason::at_limit, gate_reason::at_rate}) {
     if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();

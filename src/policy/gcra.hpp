@@ -16,6 +16,7 @@ namespace pawl {
 struct gcra_rate {
   std::uint64_t interval_ns = 0;   // between two starts; 0: no limit
   std::uint64_t tolerance_ns = 0;  // (burst - 1) intervals
+  friend constexpr bool operator==(const gcra_rate&, const gcra_rate&) noexcept = default;
 };
 
 // Rounds up, so that the bound holds. Of a limit that is in range.
@@ -26,6 +27,14 @@ constexpr gcra_rate gcra_of(const rate_limit& r) noexcept {
   const std::uint64_t times = r.burst - 1;
   const std::uint64_t longest = UINT64_MAX / 4;
   return {interval, times > longest / interval ? longest : times * interval};
+}
+
+// The number to keep when the rate becomes `r`: its first start is due an interval from now at the latest,
+// whatever rate made the number. One made by `r` itself is never further ahead.
+constexpr std::uint64_t gcra_adopt(const gcra_rate& r, std::uint64_t arrival_ns,
+                                   std::uint64_t now_ns) noexcept {
+  if (r.interval_ns == 0) return arrival_ns;
+  return std::min(arrival_ns, now_ns + r.tolerance_ns + r.interval_ns);
 }
 
 struct gcra_answer {

@@ -5,12 +5,16 @@
 //
 // State       field       written by       read by  order
 //             used_       takers, givers   all      seq_cst: who gives looks at who waits afterwards,
-//                                                   who waits looks here afterwards
-//             arrival_    starters (CAS)   all      relaxed: the number stands for itself
-//             the rest    set              all      relaxed: a limit applies from some moment on
+//             limit_      set              all      who waits looks here afterwards; so does who sets
+//             arrival_    starters, set    all      seq_cst: a starter moves it on, then looks at the
+//             interval_   set              all      interval; set changes that, then looks at the
+//                                                   arrival (I2), then at who waits
+//             tolerance_  set              all      relaxed: before the interval it belongs to
 //
-// Invariant   I1  used_ goes up only while it is below the limit. Where the limit was lowered since, who
+// Invariants  I1  used_ goes up only while it is below the limit. Where the limit was lowered since, who
 //                 is about to start with a permit it had before finds is_exceeded() and gives it back.
+//             I2  At rest the arrival is no further ahead than the rate in force can bring it: a slow rate
+//                 that was replaced by a fast one holds nothing back.
 //
 // Checked by tests/ready/permits_test.cpp, tests/model/limit_model.cpp.
 #pragma once
@@ -25,11 +29,12 @@ namespace pawl {
 
 class permits {
  public:
-  void set(const limits& wanted) noexcept {
+  void set(const limits& wanted, std::uint64_t now_ns) noexcept {
     const gcra_rate rate = gcra_of(wanted.rate);
-    limit_.store(wanted.concurrency, relaxed);
-    interval_.store(rate.interval_ns, relaxed);
+    limit_.store(wanted.concurrency, seq_cst);
     tolerance_.store(rate.tolerance_ns, relaxed);
+    interval_.store(rate.interval_ns, seq_cst);
+    adopt(rate, now_ns);
   }
   [[nodiscard]] bool has_limit() const noexcept { return limit_.load(relaxed) != 0; }
   [[nodiscard]] bool has_rate() const noexcept { return interval_.load(relaxed) != 0; }
@@ -45,7 +50,7 @@ class permits {
   }
   void give() noexcept { used_.fetch_sub(1, seq_cst); }
   [[nodiscard]] bool is_full() const noexcept {
-    const std::uint32_t limit = limit_.load(relaxed);
+    const std::uint32_t limit = limit_.load(seq_cst);
     return limit != 0 && used_.load(seq_cst) >= limit;
   }
   [[nodiscard]] bool is_exceeded() const noexcept {
@@ -66,9 +71,12 @@ class permits {
   std::uint64_t try_start(std::uint64_t now_ns) noexcept {
     std::uint64_t arrival = arrival_.load(relaxed);
     for (;;) {
-      const gcra_answer a = gcra_take(rate(), arrival, now_ns);
+      const gcra_rate r = rate();
+      const gcra_answer a = gcra_take(r, arrival, now_ns);
       if (a.ask_at_ns != 0) return a.ask_at_ns;
-      if (arrival_.compare_exchange_weak(arrival, a.arrival_ns, relaxed)) return 0;
+      if (!arrival_.compare_exchange_weak(arrival, a.arrival_ns, seq_cst, relaxed)) continue;
+      if (const gcra_rate after = rate(); after != r) adopt(after, now_ns);
+      return 0;
     }
   }
   // It did not start after all.
@@ -93,7 +101,16 @@ class permits {
 
  private:
   [[nodiscard]] gcra_rate rate() const noexcept {
-    return {interval_.load(relaxed), tolerance_.load(relaxed)};
+    const std::uint64_t interval = interval_.load(seq_cst);
+    return {interval, tolerance_.load(relaxed)};
+  }
+
+  void adopt(const gcra_rate& r, std::uint64_t now_ns) noexcept {
+    std::uint64_t arrival = arrival_.load(seq_cst);
+    std::uint64_t wanted = gcra_adopt(r, arrival, now_ns);
+    while (wanted != arrival && !arrival_.compare_exchange_weak(arrival, wanted, seq_cst)) {
+      wanted = gcra_adopt(r, arrival, now_ns);
+    }
   }
 
   atomic<std::uint32_t> limit_{0};

@@ -28,18 +28,18 @@ class ready_queue {
  public:
   ready_queue(unsigned index, std::string name, const queue_options& o)
       : index_(index), name_(std::move(name)), gate_(index), room_(o.jobs_max) {
-    apply(o);
+    apply(o, 0);
   }
 
   // Not for two threads at a time.
-  void apply(const queue_options& o) noexcept {
+  void apply(const queue_options& o, std::uint64_t now_ns) noexcept {
     // relaxed: each option stands for itself, and applies from some moment on.
     when_full_.store(o.when_full, relaxed);
     block_for_ns_.store(o.block_for.count(), relaxed);
     weight_.store(o.weight, relaxed);
     retries_per_s_.store(o.retries_per_s_max, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
-    limits_.set(o.limits);
+    limits_.set(o.limits, now_ns);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }

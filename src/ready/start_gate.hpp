@@ -59,8 +59,8 @@ class alignas(cache_line_bytes) start_gate {
 
   void put(mark m) noexcept { state_.fetch_or(m, seq_cst); }
   void take_off(mark m) noexcept { state_.fetch_and(~std::uint32_t{m}, seq_cst); }
-  void set_limits(const limits& wanted) noexcept {
-    of_.set(wanted);
+  void set_limits(const limits& wanted, std::uint64_t now_ns) noexcept {
+    of_.set(wanted, now_ns);
     if (wanted.concurrency != 0 || wanted.rate.starts != 0) {
       put(limited);
     } else {

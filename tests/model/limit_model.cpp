@@ -43,7 +43,7 @@ struct shape {
 template <shape Shape, bug Bug>
 class line_scenario : public scenario {
  public:
-  line_scenario() { gate_.set_limits({.concurrency = Shape.limit}); }
+  line_scenario() { gate_.set_limits({.concurrency = Shape.limit}, 0); }
   [[nodiscard]] unsigned thread_count() const override { return Shape.jobs + Shape.pauses; }
 
   void run(unsigned thread) override {
@@ -121,7 +121,7 @@ class line_scenario : public scenario {
 template <bug Bug>
 class queue_scenario : public scenario {
  public:
-  queue_scenario() { limits_.set({.concurrency = 1}); }
+  queue_scenario() { limits_.set({.concurrency = 1}, 0); }
   [[nodiscard]] unsigned thread_count() const override { return 2; }
 
   void run(unsigned) override {
@@ -150,6 +150,69 @@ class queue_scenario : public scenario {
   active_set active_;
 };
 
+// A queue that was refused a start at a slow rate, while a fast one is set.
+template <bug Bug>
+class rate_scenario : public scenario {
+ public:
+  rate_scenario() {
+    limits_.set(slow, 0);
+    static_cast<void>(limits_.try_start(now_ns));
+  }
+  [[nodiscard]] unsigned thread_count() const override { return 2; }
+
+  void run(unsigned thread) override {
+    if (thread == 1) {
+      limits_.set(fast, now_ns);
+      gate_.open(gate_reason::at_rate, active_);
+      return;
+    }
+    std::uint64_t ask_at = limits_.try_start(now_ns);
+    if (ask_at == 0) return;
+    gate_.close(gate_reason::at_rate);
+    if (Bug != bug::does_not_look_again) ask_at = limits_.starts_ready_at(now_ns, 1);
+    if (ask_at == 0) {
+      gate_.open(gate_reason::at_rate, active_);
+    } else {
+      timer_ns_ = ask_at;
+    }
+  }
+  void at_rest() override {
+    require(gate_.is_open() || timer_ns_ <= now_ns + fast.rate.per.count(),
+            "the queue waits as long as the old rate says");
+  }
+
+ private:
+  static constexpr std::uint64_t now_ns = 1'000'000'000;
+  static constexpr limits slow{.rate = {1, std::chrono::hours(1), 1}};
+  static constexpr limits fast{.rate = {1, std::chrono::milliseconds(1), 1}};
+  permits limits_;
+  queue_gate gate_{0};
+  active_set active_;
+  std::uint64_t timer_ns_ = 0;  // of the one thread that sets it
+};
+
+// A start at a slow rate, while a fast one is set.
+class new_rate_scenario : public scenario {
+ public:
+  new_rate_scenario() { limits_.set({.rate = {1, std::chrono::hours(1), 1}}, 0); }
+  [[nodiscard]] unsigned thread_count() const override { return 2; }
+  void run(unsigned thread) override {
+    if (thread == 0) {
+      static_cast<void>(limits_.try_start(now_ns));
+    } else {
+      limits_.set({.rate = {1, std::chrono::milliseconds(1), 1}}, now_ns);
+    }
+  }
+  void at_rest() override {
+    require(limits_.starts_ready_at(now_ns, 1) <= now_ns + 1'000'000,
+            "a start at the old rate is in the way");
+  }
+
+ private:
+  static constexpr std::uint64_t now_ns = 1'000'000'000;
+  permits limits_;
+};
+
 constexpr shape two{};
 constexpr shape three{.jobs = 3};
 constexpr shape three_of_two{.jobs = 3, .limit = 2};
@@ -173,6 +236,15 @@ TEST(limit_model, a_pause_in_between) {
 }
 TEST(limit_model, a_queue_opens_again) {
   const report r = explore<queue_scenario<bug::none>>("limit: of a queue");
+  EXPECT_FALSE(r.failed) << r;
+}
+
+TEST(limit_model, a_queue_at_its_rate_follows_a_new_one) {
+  const report r = explore<rate_scenario<bug::none>>("limit: a new rate of a queue");
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(limit_model, a_start_at_the_old_rate_does_not_outlive_it) {
+  const report r = explore<new_rate_scenario>("limit: a start meets a new rate");
   EXPECT_FALSE(r.failed) << r;
 }
 
@@ -200,6 +272,11 @@ TEST(limit_model, finds_a_queue_that_is_closed_without_another_look) {
   const report r = explore<queue_scenario<bug::does_not_look_again>>("limit, bug: queue, no look",
                                                                      enumeration_only());
   EXPECT_NE(r.failure.find("stays closed"), std::string::npos) << r;
+}
+TEST(limit_model, finds_a_queue_that_waits_for_a_rate_of_the_past) {
+  const report r = explore<rate_scenario<bug::does_not_look_again>>("limit, bug: rate, no look",
+                                                                    enumeration_only());
+  EXPECT_NE(r.failure.find("the old rate says"), std::string::npos) << r;
 }
 TEST(limit_model, finds_who_looks_at_the_queue_before_it_gives) {
   const report r = explore<queue_scenario<bug::looks_before_it_gives>>(

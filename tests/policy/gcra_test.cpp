@@ -96,6 +96,23 @@ TEST(gcra, tells_how_many_may_start_now_and_when_so_many_may) {
   }
 }
 
+TEST(gcra, a_rate_takes_over_what_it_could_have_come_to_itself) {
+  test::random_source random(test::fresh_seed());
+  for (int round = 0; round < 10'000; ++round) {
+    const gcra_rate r = gcra_of(random_rate(random));
+    const std::uint64_t now = 1 + test::below<std::uint64_t>(random, 100 * r.interval_ns);
+    const std::uint64_t of_another =
+        test::below<std::uint64_t>(random, now + r.tolerance_ns + 100 * r.interval_ns);
+    const std::uint64_t adopted = gcra_adopt(r, of_another, now);
+    ASSERT_LE(adopted, of_another);
+    ASSERT_EQ(gcra_take(r, adopted, now + r.interval_ns).ask_at_ns, 0u) << "an interval later";
+    // Its own numbers it leaves alone.
+    std::uint64_t own = 0;
+    while (gcra_take(r, own, now).ask_at_ns == 0) own = gcra_take(r, own, now).arrival_ns;
+    ASSERT_EQ(gcra_adopt(r, own, now), own);
+  }
+}
+
 TEST(gcra, without_a_limit_everything_starts) {
   EXPECT_EQ(gcra_take(gcra_of({}), 5, 1).ask_at_ns, 0u);
   EXPECT_EQ(gcra_ready(gcra_of({}), 5, 1, 77), 77u);

@@ -51,9 +51,7 @@ struct watched_scope {
     }
     if (starts.size() > 300) starts.pop_front();
   }
-  void end() {
-    --running;
-  }
+  void end() { --running; }
 };
 
 class limits_sim : public ::testing::Test {
@@ -239,8 +237,10 @@ class limits_sim : public ::testing::Test {
       ++counts[std::string(name(known->state)) + " for " + std::string(name(known->waiting_for)) +
                ", queue " + std::to_string(number) + ", kind " + std::to_string(known->kind.index) +
                ", front " +
-               std::to_string(!w_.e->parts().queues.at(number)->front_of(
-                   static_cast<unsigned>(known->priority)).looks_empty())];
+               std::to_string(!w_.e->parts()
+                                   .queues.at(number)
+                                   ->front_of(static_cast<unsigned>(known->priority))
+                                   .looks_empty())];
     }
     std::string all;
     for (const auto& [what, count] : counts) all += what + ": " + std::to_string(count) + "\n";
@@ -279,7 +279,7 @@ TEST_F(limits_sim, no_start_passes_a_limit_a_pause_or_a_hold_and_nothing_is_forg
     one_operation();
     if (i % 5'000 == 0) w_.changes.clear();
   }
-  ASSERT_GT(ran_, 1000u);
+  ASSERT_GT(ran_, static_cast<std::uint64_t>(test::scaled(1000)));
   ASSERT_NO_FATAL_FAILURE(open_everything());
   busy_[0] = busy_[1] = busy_[2] = busy_pool_ = true;  // settle() steps them itself
   for (int i = 0; i < 100; ++i) w_.advance(second);
@@ -344,6 +344,22 @@ TEST_F(limits_sim, a_rate_lets_jobs_start_when_time_has_come_and_costs_nothing_m
   }
 }
 
+TEST_F(limits_sim, a_new_rate_does_not_wait_for_what_the_old_one_put_off) {
+  open();
+  w_.act = [](context&) { return outcome::done(); };
+  for (const scope s : {scope::all(), scope(queues_[0]), scope(kinds_[0]), scope(tenants_[0])}) {
+    ASSERT_TRUE(
+        w_.e->set_limits(w_.context_of_host(), s, {.rate = {1, std::chrono::hours(20), 1}}));
+    for (int i = 0; i < 3; ++i) w_.submit(queues_[0], kinds_[0], {.tenant = tenants_[0]});
+    w_.settle();
+    EXPECT_EQ(w_.e->health().jobs, 2u);
+    ASSERT_TRUE(w_.e->set_limits(w_.context_of_host(), s, {.rate = {10, second, 1}}));
+    w_.advance(second);
+    EXPECT_EQ(w_.e->health().jobs, 0u);
+    ASSERT_TRUE(w_.e->set_limits(w_.context_of_host(), s, {}));
+  }
+}
+
 TEST_F(limits_sim, a_pause_and_a_hold_end_by_themselves) {
   open();
   w_.act = [](context&) { return outcome::done(); };
@@ -386,7 +402,7 @@ TEST_F(limits_sim, jobs_that_wait_behind_a_kind_expire_and_leave_no_trace) {
 TEST_F(limits_sim, a_paused_queue_keeps_no_permit_from_another) {
   // A kind runs one at a time; the job that is next belongs to a queue that is paused just then.
   open();
-  depth_ = drains;
+  w_.act = [](context&) { return outcome::done(); };
   ASSERT_TRUE(w_.e->set_limits(w_.context_of_host(), kinds_[0], {.concurrency = 1}));
   ASSERT_TRUE(w_.e->pause(w_.context_of_host(), kinds_[0], {}));
   const job_id first = w_.submit(queues_[0], kinds_[0]);
