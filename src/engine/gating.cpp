@@ -189,7 +189,9 @@ class way {
     claimed_tenant_ = false;
     const std::lock_guard lock(gate.mutex());
     gate.note_joining();  // before the last look: start_gate.hpp I1
-    if (is_free(gate, claimed)) {
+    // One time for the look and for the timer, or a start could become ready in between unseen.
+    const std::uint64_t now = core_.clock.boot_ns();
+    if (is_free(gate, claimed, now)) {
       gate.note_left();
       return false;
     }
@@ -203,15 +205,15 @@ class way {
       gate.line().join(core_.lot, place_.slot(), gate.id());
     }
     const std::uint64_t ask_at =
-        gate.of().starts_ready_at(core_.clock.boot_ns(), std::uint64_t{gate.in_transit()} + 1);
+        gate.of().starts_ready_at(now, std::uint64_t{gate.in_transit()} + 1);
     if (ask_at != 0) set_gate_timer(core_, context_, gate, ask_at);
     return true;
   }
   // One that comes back goes before the others.
-  [[nodiscard]] bool is_free(start_gate& gate, bool claimed) const noexcept {
+  [[nodiscard]] static bool is_free(start_gate& gate, bool claimed, std::uint64_t now_ns) noexcept {
     if (gate.is_closed() || gate.of().is_full()) return false;
     if (!claimed && !gate.line().is_empty()) return false;
-    return gate.of().starts_ready(core_.clock.boot_ns(), 1) != 0;
+    return gate.of().starts_ready(now_ns, 1) != 0;
   }
 
   core& core_;
