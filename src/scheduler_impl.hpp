@@ -21,7 +21,7 @@ struct __attribute__((visibility("hidden"))) scheduler::impl {
 
   [[nodiscard]] bool is_child() const noexcept { return desk->guard.is_child(); }
   // Ends a call that rejected `count` jobs.
-  void count_rejected(reject r, std::size_t count) noexcept;
+  void count_rejected(queue_ref queue, kind_ref kind, reject r, std::size_t count) noexcept;
   // May the call wait for room, and did it find some?
   bool wait_for_room(queue_ref queue, reject reason, bool may_block,
                      std::chrono::steady_clock::time_point& until);

@@ -39,6 +39,7 @@
 #include "pawl/job.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/loop.hpp"
+#include "pawl/metrics.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
 #include "pawl/unique.hpp"
@@ -196,6 +197,8 @@ class PAWL_EXPORT scheduler {
   // May allocate; takes locks that no submit and no start takes.
   [[nodiscard]] health_report health() const;
   [[nodiscard]] counters read_counters() const noexcept;
+  // What has happened and what is there, by queue and kind: see pawl/metrics.hpp.
+  [[nodiscard]] metrics read_metrics() const;
 
  private:
   friend class testing::test_scheduler;

@@ -23,6 +23,7 @@
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
 #include "pawl/loop.hpp"
+#include "pawl/metrics.hpp"
 
 namespace pawl {
 
@@ -71,6 +72,11 @@ class engine {
   status stop(duration limit) noexcept;
   health_report health() const;
   counters read_counters() const noexcept;
+  metrics read_metrics() const;
+
+  // Ends a call that rejected `count` jobs. The references may be of nothing.
+  void count_rejected(thread_context& context, queue_ref queue, kind_ref kind, reject r,
+                      std::size_t count) noexcept;
 
   // Blocks until there may be room again for a job that was refused with `reason`; false: `until`
   // has passed, or the queue does not block.

@@ -53,7 +53,8 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   if (context.line.end_start(id, now, deadline, c.asymmetric)) {
     c.watch.expect(c, context.line, deadline);
   }
-  context.counts.add(tally::started);
+  tally& counts = context.tallies.of(job.queue, job.kind).counts;
+  counts.add(tally::started);
   let_go_at_start(c, job, id);
   if (const job_hooks& hooks = c.settings.given.hooks; hooks.on_start != nullptr) [[unlikely]] {
     hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
@@ -66,7 +67,7 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   // First: from here on the job may run elsewhere, and this line must not speak for it.
   context.line.clear_running();
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
-    end_job(c, context, slot_index, word, dead_cause::none);
+    end_completed(c, context, slot_index, word, counts);
   } else {
     settle(c, context, slot_index, word, said, fits);
   }
@@ -81,7 +82,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   // Read after this acquire, they belong to the life that the swap below starts from.
   job_word word{job.word.load(acquire)};
   if (!place.names(word)) {
-    context.counts.add(tally::stale_entries);
+    context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }
   const job_scopes of(job);
@@ -109,7 +110,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word, brought)) {
     context.line.give_up_start();
     if (is_gated) take_back_start(c, of);
-    context.counts.add(tally::stale_entries);
+    context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }
   if (brought != 0) [[unlikely]]

@@ -223,14 +223,4 @@ health_report engine::health() const {
   return h;
 }
 
-counters engine::read_counters() const noexcept {
-  counters sum;
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_ends_to(sum); });
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_starts_to(sum); });
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_accepted_to(sum); });
-  sum.submitted = sum.accepted + sum.deduplicated;
-  for (const std::uint64_t n : sum.rejected) sum.submitted += n;
-  return sum;
-}
-
 }  // namespace pawl
