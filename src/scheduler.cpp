@@ -80,7 +80,9 @@ result<std::unique_ptr<scheduler>> scheduler::impl::open(const options& wanted,
   if (!self.desk->guard.is_ready()) return failure{errc::memory, 0, "fork_guard"};
   self.stop_deadline = wanted.stop_deadline;
   self.tester = tester;
-  if (world.clock == nullptr) world.clock = &self.clock;
+  if (world.clock == nullptr) {
+    world.clock = wanted.histograms ? &self.measuring : &self.clock;
+  }
   world.owner = &self.inner;
   world.tag = next_tag();
   world.adopt_thread = [desk = self.desk](thread_context& c) { adopt_context(desk, c); };

@@ -30,6 +30,7 @@ struct __attribute__((visibility("hidden"))) scheduler::impl {
   // that stop() had to leave behind.
   scheduler inner{this, false};
   system_clock clock;
+  measuring_clock measuring;  // in its place with options::histograms
   std::shared_ptr<lease_desk> desk = std::make_shared<lease_desk>();
   std::unique_ptr<engine> core;
   duration stop_deadline{0};

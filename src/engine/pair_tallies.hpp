@@ -20,6 +20,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/job_times.hpp"
 #include "engine/tally.hpp"
 
 namespace pawl {
@@ -27,6 +28,12 @@ namespace pawl {
 struct pair_tally {
   std::uint32_t pair = UINT32_MAX;  // queue << 16 | kind
   tally counts;
+  atomic<job_times*> times{nullptr};  // made when first needed; release / acquire
+
+  pair_tally() noexcept = default;
+  pair_tally(const pair_tally&) = delete;
+  pair_tally& operator=(const pair_tally&) = delete;
+  ~pair_tally() { delete times.load(relaxed); }
 
   [[nodiscard]] bool is_of_a_pair() const noexcept { return pair != UINT32_MAX; }  // or the rest
   [[nodiscard]] unsigned queue() const noexcept { return pair >> 16; }

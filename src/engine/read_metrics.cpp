@@ -39,6 +39,7 @@ void add_submitted(counters& sum) noexcept {
 
 struct pair_numbers {
   counted counts;
+  job_histograms times;
   std::uint64_t running = 0;
 };
 using by_pair = std::map<std::uint32_t, pair_numbers>;
@@ -51,6 +52,15 @@ void count_running(const core& c, by_pair& sums) {
     const slot& job = c.jobs[id_slot(id)];
     const std::uint32_t pair = (std::uint32_t{job.queue} << 16) | job.kind;
     if (t.line.running() == id) ++sums[pair].running;  // so the fields were its
+  });
+}
+
+void add_times(const core& c, by_pair& sums) {
+  if (!c.has_histograms) return;
+  for_each_tally(c, [&sums](const pair_tally& t) {
+    if (const job_times* const times = t.times.load(acquire); times != nullptr) {
+      times->add_to(sums[t.pair].times);
+    }
   });
 }
 
@@ -81,6 +91,7 @@ queue_metrics describe(const core& c, const ready_queue& q, const pair_numbers& 
   m.name = q.name();
   m.queue = {static_cast<std::uint16_t>(q.index()), c.tag};
   m.counts = of.counts;
+  m.times = of.times;
   m.running = of.running;
   m.scheduled = difference(of.counts.put_off, of.counts.taken_up);
   const std::uint64_t alive =
@@ -115,6 +126,7 @@ metrics engine::read_metrics() const {
   m.taken = duration(static_cast<std::int64_t>(now));
   add_all(core_, [&sums](std::uint32_t pair) -> counted& { return sums[pair].counts; });
   count_running(core_, sums);
+  add_times(core_, sums);
 
   for (auto& [pair, numbers] : sums) {
     add_submitted(numbers.counts);
@@ -130,11 +142,13 @@ metrics engine::read_metrics() const {
     if (by_queue.size() <= queue) by_queue.resize(queue + 1);
     for (pair_numbers* const sum : {&by_queue[queue], &by_kind[kind]}) {
       add(sum->counts, numbers.counts);
+      sum->times += numbers.times;
       sum->running += numbers.running;
     }
     m.pairs.push_back({{static_cast<std::uint16_t>(queue), core_.tag},
                        {static_cast<std::uint16_t>(kind)},
-                       numbers.counts});
+                       numbers.counts,
+                       numbers.times});
   }
   core_.queues.for_each([&](const ready_queue& q) {
     by_queue.resize(std::max<std::size_t>(by_queue.size(), q.index() + 1));
@@ -145,6 +159,7 @@ metrics engine::read_metrics() const {
     m.kinds.push_back({core_.kinds[i].name,
                        {number},
                        by_kind[i].counts,
+                       by_kind[i].times,
                        by_kind[i].running,
                        core_.gates.of_kind(number).waiting()});
   }

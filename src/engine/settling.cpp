@@ -4,6 +4,7 @@
 
 #include "engine/ending.hpp"
 #include "engine/placing.hpp"
+#include "engine/timing.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
@@ -69,6 +70,10 @@ class settlement {
   }
 
  private:
+  void note_times(std::uint64_t submitted_ns) noexcept {
+    if (!core_.has_histograms) return;
+    note_returned(core_, context_, context_.tallies.of(queue_, kind_), submitted_ns);
+  }
   [[nodiscard]] tally& counts() noexcept { return context_.tallies.of(queue_, kind_).counts; }
 
   [[nodiscard]] decision judge(job_word now) const noexcept {
@@ -129,6 +134,7 @@ class settlement {
   void go_on() noexcept {
     switch (word_.state()) {
       case job_state::scheduled:
+        note_times(0);
         counts().add(step_.is_pushback ? tally::pushed_back : tally::retried);
         counts().add(tally::put_off);
         tell_hook();
@@ -138,6 +144,7 @@ class settlement {
         look_at_expiry();
         break;
       case job_state::ready: {
+        note_times(0);
         counts().add(tally::pushed_back);
         tell_hook();
         const std::uint64_t place = band_entry::make(slot_index_, word_).bits;
@@ -146,6 +153,7 @@ class settlement {
         break;
       }
       default:
+        note_times(job_.submitted_ns);
         end_job(core_, context_, slot_index_, word_, step_.cause);
         break;
     }
