@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pawl/condition.hpp"
 #include "pawl/job.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/log.hpp"
@@ -82,6 +83,7 @@ struct options {
   // for each pair of queue and kind it meets 2 KB, and 128 bytes for each 16 buckets in use, 31 KB at
   // most; taken when the first time of them comes.
   bool histograms = false;
+  health_rules health{};   // when health() raises a condition, see pawl/condition.hpp
   std::uint64_t seed = 0;  // of everything random; 0: chosen by the system
   duration stop_deadline = std::chrono::seconds(10);  // how long the destructor waits for handlers
   bool dispatch = true;                               // false: accept jobs, start none (inspection)

@@ -194,7 +194,8 @@ class PAWL_EXPORT scheduler {
   //   errc::forked
   status stop(duration limit) noexcept;
 
-  // May allocate; takes locks that no submit and no start takes.
+  // May allocate; takes locks that no submit and no start takes. Looks for conditions: see
+  // pawl/condition.hpp. So does read_metrics().
   [[nodiscard]] health_report health() const;
   [[nodiscard]] counters read_counters() const noexcept;
   // What has happened and what is there, by queue and kind: see pawl/metrics.hpp.

@@ -18,6 +18,7 @@
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
 #include "engine/drain.hpp"
+#include "engine/health_monitor.hpp"
 #include "engine/loop_office.hpp"
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
@@ -122,6 +123,7 @@ class engine {
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
   void count_living(int change) noexcept;
   void note_entered() noexcept;
+  health_report describe_health(const std::vector<tally_sums>& queues) const;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   // Neither: the scheduler.
   struct scope_gates {
@@ -145,6 +147,7 @@ class engine {
   std::vector<std::thread> threads_;  // of drains, by their number
   thread_context* timer_context_ = nullptr;
   std::thread timer_thread_;
+  mutable health_monitor monitor_;
   std::mutex changing_;  // one gate or settings change at a time
 
   mutable std::mutex living_mutex_;

@@ -179,8 +179,10 @@ bool engine::wait_for_room(queue_ref queue, reject reason,
   return may_try();
 }
 
-health_report engine::health() const {
+health_report engine::describe_health(const std::vector<tally_sums>& queues) const {
   health_report h;
+  h.conditions = monitor_.look(core_, queues);
+  for (const condition& c : h.conditions) h.status = std::max(h.status, status_of(c.severity));
   {
     const std::lock_guard lock(living_mutex_);
     h.phase = !core_.stopping.load(seq_cst)            ? phase::open

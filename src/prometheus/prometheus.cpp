@@ -228,6 +228,12 @@ class writer {
     page_.gauge("pawl_jobs_max", "Bound on the jobs alive", {}, h.jobs_max);
     page_.gauge("pawl_memory_bytes", "Memory taken from the system", {{"pool", "payloads"}},
                 h.payload_memory_bytes);
+    page_.gauge("pawl_health_status", "0: ok, 1: degraded, 2: unhealthy", {},
+                static_cast<std::uint64_t>(h.status));
+    for (const condition& c : h.conditions) {
+      page_.gauge("pawl_conditions", "What is wrong, by issue",
+                  {{"issue", name(c.what)}, {"severity", name(c.severity)}}, std::uint64_t{1});
+    }
   }
 
   const metrics& m_;
