@@ -251,21 +251,29 @@ TEST(job_times_threads_test, counts_fit_the_counters_and_nothing_goes_back) {
   EXPECT_EQ(t.total.count(), jobs);
 }
 
-// Against the exact clock read before and after, where nothing came in between.
+// Against the exact clock read before and after, where nothing came in between; what came in between the
+// clock and the counter when the reading was made may show for some microseconds.
 TEST(measuring_clock_test, is_near_the_exact_clock) {
   const measuring_clock clock;
   clock_source::reading r;
   int looks = 0;
+  int near_looks = 0;
+  const std::uint64_t warm_ns =
+      clock.boot_ns() + 10'000'000;  // it has measured the counter's speed
+  while (clock.recent_boot_ns(r) < warm_ns) {
+  }
   for (int i = 0; i < 200'000 && looks < 10'000; ++i) {
     const std::uint64_t before = clock.boot_ns();
     const std::uint64_t near = clock.recent_boot_ns(r);
     const std::uint64_t after = clock.boot_ns();
-    if (i < 1000 || after - before > 1'000) continue;
+    if (after - before > 1'000) continue;
     ++looks;
     const std::uint64_t off = near < before ? before - near : near > after ? near - after : 0;
-    ASSERT_LT(off, 1'000u) << i;
+    near_looks += off < 1'000 ? 1 : 0;
+    ASSERT_LT(off, 20'000u) << i;
   }
   EXPECT_GT(looks, 100);
+  EXPECT_GE(near_looks * 10, looks * 9);
 }
 
 }  // namespace
