@@ -4,7 +4,7 @@
 // sums are made of these: of a queue, of a kind, of everything. What belongs to no pair (a place whose
 // job had gone, a call with an unknown queue) is in the rest, as is what found no memory for its pair. The
 // pair that the thread counted for last is at hand: two loads and a compare; another one costs a look
-// into a small table. A pair takes 384 bytes in each context that met it, and is never given back;
+// into a small table. A pair takes some 400 bytes in each context that met it, and is never given back;
 // contexts are lent to one thread after the other (context_office.hpp), so counts outlive their threads.
 //
 // Roles       of, rest: the one thread that holds the context.  for_each: any thread.
@@ -26,9 +26,9 @@
 namespace pawl {
 
 struct pair_tally {
-  std::uint32_t pair = UINT32_MAX;  // queue << 16 | kind
-  tally counts;
+  std::uint32_t pair = UINT32_MAX;    // queue << 16 | kind
   atomic<job_times*> times{nullptr};  // made when first needed; release / acquire
+  tally counts;
 
   pair_tally() noexcept = default;
   pair_tally(const pair_tally&) = delete;
