@@ -149,10 +149,10 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
   finish(c, context, slot_index, job, word, cause, keeps_room);
 }
 
-void end_completed(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
-                   tally& counts) noexcept {
+void end_completed(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
+                   job_word word, tally& counts) noexcept {
   counts.add(tally::completed);
-  finish(c, context, slot_index, c.jobs[slot_index], word, dead_cause::none, false);
+  finish(c, context, slot_index, job, word, dead_cause::none, false);
 }
 
 }  // namespace pawl

@@ -78,7 +78,7 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
     if (c.has_histograms) [[unlikely]]
       note_returned(c, context, of, job.submitted_ns);
-    end_completed(c, context, slot_index, word, of.counts);
+    end_completed(c, context, slot_index, job, word, of.counts);
   } else {
     settle(c, context, slot_index, word, said, fits);
   }
