@@ -2,6 +2,7 @@
 #include <array>
 #include <string_view>
 
+#include "pawl/condition.hpp"
 #include "pawl/error.hpp"
 #include "pawl/job.hpp"
 
@@ -31,6 +32,20 @@ constexpr std::array<std::string_view, reject_count> reject_names{
     "stopping", "forked",     "overloaded",     "bad_option",    "duplicate"};
 constexpr std::array<std::string_view, waiting_for_count> waiting_names{
     "nothing", "due_time", "gate", "a_drain", "kind", "tenant"};
+constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_full",
+                                                                "queue_full",
+                                                                "failing",
+                                                                "waiting_long",
+                                                                "stalled",
+                                                                "paused_long",
+                                                                "scheduler_nearly_full",
+                                                                "scheduler_full",
+                                                                "threads_stuck",
+                                                                "timers_late",
+                                                                "dead_letters_nearly_full",
+                                                                "payload_memory_nearly_full"};
+constexpr std::array<std::string_view, 3> severity_names{"info", "warning", "error"};
+constexpr std::array<std::string_view, 3> status_names{"ok", "degraded", "unhealthy"};
 }  // namespace
 
 std::string_view name(errc code) noexcept {
@@ -50,6 +65,15 @@ std::string_view name(waiting_for w) noexcept {
 }
 std::string_view name(reject r) noexcept {
   return at(reject_names, r);
+}
+std::string_view name(issue i) noexcept {
+  return at(issue_names, i);
+}
+std::string_view name(severity s) noexcept {
+  return at(severity_names, s);
+}
+std::string_view name(health_status s) noexcept {
+  return at(status_names, s);
 }
 
 }  // namespace pawl

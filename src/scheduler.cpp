@@ -56,9 +56,10 @@ constexpr failure no_context{errc::memory, 0, "thread context"};
 
 }  // namespace
 
-void scheduler::impl::count_rejected(reject r, std::size_t count) noexcept {
+void scheduler::impl::count_rejected(queue_ref queue, kind_ref kind, reject r,
+                                     std::size_t count) noexcept {
   const call_context context(desk);
-  if (context) context->counts.add(r, count);
+  if (context) core->count_rejected(*context, queue, kind, r, count);
 }
 
 bool scheduler::impl::wait_for_room(queue_ref queue, reject reason, bool may_block,
@@ -79,7 +80,9 @@ result<std::unique_ptr<scheduler>> scheduler::impl::open(const options& wanted,
   if (!self.desk->guard.is_ready()) return failure{errc::memory, 0, "fork_guard"};
   self.stop_deadline = wanted.stop_deadline;
   self.tester = tester;
-  if (world.clock == nullptr) world.clock = &self.clock;
+  if (world.clock == nullptr) {
+    world.clock = wanted.histograms ? &self.measuring : &self.clock;
+  }
   world.owner = &self.inner;
   world.tag = next_tag();
   world.adopt_thread = [desk = self.desk](thread_context& c) { adopt_context(desk, c); };
@@ -151,7 +154,7 @@ submit_answer scheduler::submit(queue_ref queue, kind_ref kind, std::span<const 
     answer = take_in(impl_->core->parts(), *context, queue, kind, payload, how);
     if (answer) return answer;
   } while (impl_->wait_for_room(queue, answer.reason, may_block, until));
-  impl_->count_rejected(answer.reason, 1);
+  impl_->count_rejected(queue, kind, answer.reason, 1);
   if (is_full(answer.reason)) answer.retry_after = full_retry_after;
   return answer;
 }
@@ -185,7 +188,7 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
     }
   } while (!answer && impl_->wait_for_room(queue, answer.reason, may_block, until));
   if (!answer) {
-    impl_->count_rejected(answer.reason, specs.size() - sum.accepted);
+    impl_->count_rejected(queue, kind, answer.reason, specs.size() - sum.accepted);
     if (is_full(answer.reason)) answer.retry_after = full_retry_after;
   }
   answer.accepted = sum.accepted;
@@ -303,6 +306,11 @@ status scheduler::stop(duration limit) noexcept {
 health_report scheduler::health() const {
   if (impl_->is_child()) return {};
   return impl_->core->health();
+}
+
+metrics scheduler::read_metrics() const {
+  if (impl_->is_child()) return {};
+  return impl_->core->read_metrics();
 }
 
 counters scheduler::read_counters() const noexcept {

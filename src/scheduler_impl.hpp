@@ -21,7 +21,7 @@ struct __attribute__((visibility("hidden"))) scheduler::impl {
 
   [[nodiscard]] bool is_child() const noexcept { return desk->guard.is_child(); }
   // Ends a call that rejected `count` jobs.
-  void count_rejected(reject r, std::size_t count) noexcept;
+  void count_rejected(queue_ref queue, kind_ref kind, reject r, std::size_t count) noexcept;
   // May the call wait for room, and did it find some?
   bool wait_for_room(queue_ref queue, reject reason, bool may_block,
                      std::chrono::steady_clock::time_point& until);
@@ -30,6 +30,7 @@ struct __attribute__((visibility("hidden"))) scheduler::impl {
   // that stop() had to leave behind.
   scheduler inner{this, false};
   system_clock clock;
+  measuring_clock measuring;  // in its place with options::histograms
   std::shared_ptr<lease_desk> desk = std::make_shared<lease_desk>();
   std::unique_ptr<engine> core;
   duration stop_deadline{0};

@@ -300,7 +300,10 @@ bool test_scheduler::impl::start_job(std::uint64_t place, ready_queue& queue,
     --blocking_inside_;
   }
   if (s == start::closed) put_back(c, queue, band, {&place, 1});
-  if (s == start::ran) c.last_ready_ns[band].at.store(ready_since, relaxed);
+  if (s == start::ran) {
+    c.last_ready_ns[band].at.store(ready_since, relaxed);
+    queue.note_served(band, ready_since);
+  }
   return s != start::closed;
 }
 
@@ -316,8 +319,8 @@ thread_context* test_scheduler::impl::blocking_context() noexcept {
 start test_scheduler::impl::run_as(thread_context& context, std::uint64_t place,
                                    bool may_wait) noexcept {
   const auto started = [&context] {
-    counters sum;
-    context.counts.add_starts_to(sum);
+    counted sum;
+    context.tallies.for_each([&sum](const pair_tally& t) { t.counts.add_starts_to(sum); });
     return sum.started;
   };
   const acting as(desk_, context);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "pawl/job.hpp"
 
@@ -37,6 +38,22 @@ struct counters {
     for (const std::uint64_t n : dead) sum += n;
     return sum;
   }
+
+  counters& operator+=(const counters& other) noexcept;
 };
+
+inline counters& counters::operator+=(const counters& other) noexcept {
+  for (const auto member :
+       {&counters::submitted, &counters::accepted, &counters::started, &counters::completed,
+        &counters::cancelled, &counters::expired, &counters::requeued, &counters::retried,
+        &counters::pushed_back, &counters::timed_out, &counters::overrun, &counters::stale_results,
+        &counters::stolen, &counters::stale_entries, &counters::deduplicated,
+        &counters::replaced}) {
+    this->*member += other.*member;
+  }
+  for (std::size_t i = 0; i < dead.size(); ++i) dead[i] += other.dead[i];
+  for (std::size_t i = 0; i < rejected.size(); ++i) rejected[i] += other.rejected[i];
+  return *this;
+}
 
 }  // namespace pawl

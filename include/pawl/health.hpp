@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pawl/condition.hpp"
 #include "pawl/job.hpp"
 #include "pawl/options.hpp"
 
@@ -31,8 +32,10 @@ struct thread_health {
 
 struct health_report {
   pawl::phase phase = pawl::phase::open;
-  unsigned drains = 0;         // with executor::external: loops there are
-  unsigned drains_asleep = 0;  // of them; of loops, those that have nothing to do
+  health_status status = health_status::ok;
+  std::vector<condition> conditions;  // what is wrong, of queues first
+  unsigned drains = 0;                // with executor::external: loops there are
+  unsigned drains_asleep = 0;         // of them; of loops, those that have nothing to do
   unsigned blocking_threads = 0;
   unsigned overruns = 0;      // threads held by handlers that overran
   unsigned replacements = 0;  // drains started in their place

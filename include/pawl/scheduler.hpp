@@ -39,6 +39,7 @@
 #include "pawl/job.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/loop.hpp"
+#include "pawl/metrics.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
 #include "pawl/unique.hpp"
@@ -193,9 +194,12 @@ class PAWL_EXPORT scheduler {
   //   errc::forked
   status stop(duration limit) noexcept;
 
-  // May allocate; takes locks that no submit and no start takes.
+  // May allocate; takes locks that no submit and no start takes. Looks for conditions: see
+  // pawl/condition.hpp. So does read_metrics().
   [[nodiscard]] health_report health() const;
   [[nodiscard]] counters read_counters() const noexcept;
+  // What has happened and what is there, by queue and kind: see pawl/metrics.hpp.
+  [[nodiscard]] metrics read_metrics() const;
 
  private:
   friend class testing::test_scheduler;

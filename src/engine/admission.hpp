@@ -23,6 +23,16 @@ struct admission {
   std::uint16_t kind;
   std::uint8_t attempts_max;  // the kind's
   std::uint64_t now_ns;
+
+  [[nodiscard]] tally& counts() const noexcept {
+    if (share.kind != kind) [[unlikely]] {
+      pair_tally& found = context.tallies.of(queue.index(), kind);
+      if (!found.is_of_a_pair()) return found.counts;
+      share.kind = kind;
+      share.counts = &found.counts;
+    }
+    return *share.counts;
+  }
 };
 
 inline std::uint32_t take_set_aside(const admission& a, std::uint32_t wanted) noexcept {

@@ -18,12 +18,14 @@ inline void end_cancelled(core& c, thread_context& context, std::uint32_t slot_i
   const slot& job = c.jobs[slot_index];
   ready_queue& queue = *c.queues.at(job.queue);
   const unsigned band = job.band;
+  const unsigned kind = job.kind;
   if (before.state() == job_state::blocked) unpark(c, slot_index);
   end_job(c, context, slot_index, word, dead_cause::none, keeps_room);
   settle_room(c, context);  // a handler may cancel: it is on a drain then
   if (before.state() == job_state::ready) {
     note_cancelled_place(c, context, queue, band);
   } else if (before.state() == job_state::scheduled) {
+    context.tallies.of(queue.index(), kind).counts.add(tally::taken_up);
     c.due_later.note_stale();
   }
 }

@@ -75,6 +75,8 @@ struct core {
         running_kinds(r.entries().begin(), r.entries().end()),
         clock(c),
         asymmetric(barrier_works),
+        has_histograms(s.given.histograms),
+        watches_starts(s.given.histograms || s.given.hooks.on_start != nullptr),
         say(s.given.log, c),
         jobs(s.slots, s.magazines),
         payloads(s.given.payload_memory_bytes_max),
@@ -96,6 +98,8 @@ struct core {
   const std::vector<running_kind> running_kinds;  // the same, of the same numbers
   const clock_source& clock;
   const bool asymmetric;       // see ready/board.hpp
+  const bool has_histograms;   // engine/timing.hpp
+  const bool watches_starts;   // or there is a hook
   scheduler* owner = nullptr;  // for context::owner(); set before any thread starts
   std::uint16_t tag = 0;       // queue_ref::scheduler
 

@@ -150,7 +150,8 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       job.expires = 0;
       job.by_wall_clock = false;
       job.due_ns = core_.clock.boot_ns();
-      context.counts.add(tally::requeued);  // before anyone can count its next end
+      // Before anyone can count its next end.
+      context.tallies.of(job.queue, job.kind).counts.add(tally::requeued);
       transition_to_requeued(job.word, word);
       place = band_entry::make(l.slot, word).bits;
     });

@@ -57,6 +57,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   }
   if (count == 0) {
     picker_.found_empty(p);
+    queue.note_served(p.band, 0);
     if (queue.gate().retire_empty(p.band, core_.active,
                                   [&] { return queue.band_has_jobs(p.band); })) {
       cpu_pause();  // another consumer may be between claiming a place and taking it
@@ -82,6 +83,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   thin_ = is_thin(count, wanted, used);
   mean_ns_[p.queue] = next_mean(mean_ns_[p.queue], used, ran);
   core_.last_ready_ns[p.band].at.store(last_due, relaxed);
+  queue.note_served(p.band, last_due);
   picker_.charge(p, used);
   return true;
 }
@@ -185,7 +187,7 @@ bool drain::steal_place(std::uint64_t place) noexcept {
   switch (s) {
     case start::ran:
       settle_room(core_, context_);
-      context_.counts.add(tally::stolen);
+      context_.tallies.rest().add(tally::stolen);
       if (visit_ != nullptr) --visit_->jobs_left;
       return true;
     case start::needs_thread:

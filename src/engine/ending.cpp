@@ -32,7 +32,8 @@ void release_extra(core& c, std::uint32_t extra) noexcept {
   c.payloads.release(extra);
 }
 
-void give_room_back(core& c, thread_context& context, unsigned queue_index) noexcept {
+[[gnu::always_inline]] inline void give_room_back(core& c, thread_context& context,
+                                                  unsigned queue_index) noexcept {
   room_debt& debt = context.debt;
   if (debt.jobs != 0 && debt.queue != queue_index) settle_room(c, context);
   debt.queue = queue_index;
@@ -105,10 +106,12 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
   return s;
 }
 
-void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
-             dead_cause cause, bool keeps_room) noexcept {
-  slot& job = c.jobs[slot_index];
-  count_end(context.counts, word.state(), cause);
+namespace {
+
+// What follows from an end that has been counted.
+[[gnu::always_inline]] inline void finish(core& c, thread_context& context,
+                                          std::uint32_t slot_index, slot& job, job_word word,
+                                          dead_cause cause, bool keeps_room) noexcept {
   if (word.permits() != 0) [[unlikely]]
     give_permits(c, context, job_scopes(job), word.permits());
   if (job.expires != 0) c.due_later.note_stale();
@@ -135,6 +138,21 @@ void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_wor
                  {ended.id, ended.queue, ended.kind, ended.attempt, word.state(), cause});
   }
   if (!is_dead) release_slot(c, context, slot_index);
+}
+
+}  // namespace
+
+void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
+             dead_cause cause, bool keeps_room) noexcept {
+  slot& job = c.jobs[slot_index];
+  count_end(context.tallies.of(job.queue, job.kind).counts, word.state(), cause);
+  finish(c, context, slot_index, job, word, cause, keeps_room);
+}
+
+void end_completed(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
+                   job_word word, tally& counts) noexcept {
+  counts.add(tally::completed);
+  finish(c, context, slot_index, job, word, dead_cause::none, false);
 }
 
 }  // namespace pawl

@@ -13,6 +13,10 @@ namespace pawl {
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
              dead_cause cause, bool keeps_room = false) noexcept;
 
+// The same for the thread whose attempt completed the job; `job`: its slot; `counts`: of its queue and kind.
+void end_completed(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
+                   job_word word, tally& counts) noexcept;
+
 // Frees the slot of a terminal job that the caller owns, and what belongs to it; if a handler is still
 // inside, that is left to whoever returns from it.
 void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept;

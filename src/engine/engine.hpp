@@ -18,11 +18,13 @@
 #include "engine/blocking_pool.hpp"
 #include "engine/core.hpp"
 #include "engine/drain.hpp"
+#include "engine/health_monitor.hpp"
 #include "engine/loop_office.hpp"
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
 #include "pawl/loop.hpp"
+#include "pawl/metrics.hpp"
 
 namespace pawl {
 
@@ -71,6 +73,11 @@ class engine {
   status stop(duration limit) noexcept;
   health_report health() const;
   counters read_counters() const noexcept;
+  metrics read_metrics() const;
+
+  // Ends a call that rejected `count` jobs. The references may be of nothing.
+  void count_rejected(thread_context& context, queue_ref queue, kind_ref kind, reject r,
+                      std::size_t count) noexcept;
 
   // Blocks until there may be room again for a job that was refused with `reason`; false: `until`
   // has passed, or the queue does not block.
@@ -116,6 +123,7 @@ class engine {
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
   void count_living(int change) noexcept;
   void note_entered() noexcept;
+  health_report describe_health(const std::vector<tally_sums>& queues) const;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   // Neither: the scheduler.
   struct scope_gates {
@@ -139,6 +147,7 @@ class engine {
   std::vector<std::thread> threads_;  // of drains, by their number
   thread_context* timer_context_ = nullptr;
   std::thread timer_thread_;
+  mutable health_monitor monitor_;
   std::mutex changing_;  // one gate or settings change at a time
 
   mutable std::mutex living_mutex_;

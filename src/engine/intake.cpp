@@ -133,7 +133,8 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
   if (job.by_wall_clock) a.c.due_later.note_wall_clock();
   job_word word;
   const auto go_live = [&] {
-    if (!made.is_ready || key != nullptr) a.context.counts.add(tally::accepted);
+    if (!made.is_ready || key != nullptr) a.counts().add(tally::accepted);
+    if (!made.is_ready) a.counts().add(tally::put_off);
     word = made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
   };
   if (key == nullptr) {
@@ -194,7 +195,7 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
     withdraw_key(a.c, job, id);
     if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
     release_slot(a.c, a.context, index);
-    a.context.counts.take_back_accepted(1);
+    a.counts().take_back_accepted(1);
     give_credits(a, 1);
   }
 }
@@ -215,7 +216,7 @@ bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> 
 
 // Counts the jobs first, before anyone can count their ends.
 bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
-  a.context.counts.add(tally::accepted, places.size());
+  a.counts().add(tally::accepted, places.size());
   return push_new(a, band, places);
 }
 
@@ -264,7 +265,7 @@ submit_answer take_in_unique(admission& a, std::span<const std::byte> payload,
     answer.reason = try_unique(a, payload, how, band, key, answer.ticket.id);
     if (answer.reason != reject::none) return answer;
   } while (key.answer.step == key_step::again);
-  return note_key(a.context, answer, key.answer);
+  return note_key(a.counts(), answer, key.answer);
 }
 
 // A bulk on its way in: jobs that are made, and whose places wait to be pushed together.

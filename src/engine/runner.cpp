@@ -4,6 +4,7 @@
 #include "engine/gating.hpp"
 #include "engine/handler_call.hpp"
 #include "engine/settling.hpp"
+#include "engine/timing.hpp"
 #include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
@@ -42,6 +43,16 @@ bool expire_instead(core& c, thread_context& context, std::uint32_t slot_index, 
   return false;
 }
 
+[[gnu::noinline]] void tell_of_start(core& c, thread_context& context, pair_tally& of,
+                                     const slot& job, job_id id) noexcept {
+  const job_hooks& hooks = c.settings.given.hooks;
+  if (hooks.on_start != nullptr) {
+    hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
+                                job_state::running, dead_cause::none});
+  }
+  if (c.has_histograms) note_began(context, of, job, c.clock);
+}
+
 // From the start to the end of the attempt that `word` has begun.
 void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
                   job_word word) noexcept {
@@ -53,12 +64,11 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   if (context.line.end_start(id, now, deadline, c.asymmetric)) {
     c.watch.expect(c, context.line, deadline);
   }
-  context.counts.add(tally::started);
+  pair_tally& of = context.tallies.of(job.queue, job.kind);
+  of.counts.add(tally::started);
   let_go_at_start(c, job, id);
-  if (const job_hooks& hooks = c.settings.given.hooks; hooks.on_start != nullptr) [[unlikely]] {
-    hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
-                                job_state::running, dead_cause::none});
-  }
+  if (c.watches_starts) [[unlikely]]
+    tell_of_start(c, context, of, job, id);
 
   bool fits = true;
   const outcome said = handler_call::run(c, context, kind, job, id, fits);
@@ -66,7 +76,9 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   // First: from here on the job may run elsewhere, and this line must not speak for it.
   context.line.clear_running();
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
-    end_job(c, context, slot_index, word, dead_cause::none);
+    if (c.has_histograms) [[unlikely]]
+      note_returned(c, context, of, job.submitted_ns);
+    end_completed(c, context, slot_index, job, word, of.counts);
   } else {
     settle(c, context, slot_index, word, said, fits);
   }
@@ -81,7 +93,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   // Read after this acquire, they belong to the life that the swap below starts from.
   job_word word{job.word.load(acquire)};
   if (!place.names(word)) {
-    context.counts.add(tally::stale_entries);
+    context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }
   const job_scopes of(job);
@@ -109,7 +121,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word, brought)) {
     context.line.give_up_start();
     if (is_gated) take_back_start(c, of);
-    context.counts.add(tally::stale_entries);
+    context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }
   if (brought != 0) [[unlikely]]

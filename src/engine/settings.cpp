@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "job/payload_arena.hpp"
+#include "policy/health.hpp"
 
 namespace pawl {
 
@@ -50,6 +51,7 @@ machine this_machine() noexcept {
 }
 
 result<core_settings> settle(const options& wanted, const machine& m) noexcept {
+  if (!check_rules(wanted.health)) return out_of_range("options.health");
   if (wanted.drains > eventcount::sleepers_max) return out_of_range("options.drains");
   if (static_cast<unsigned>(wanted.executor) > static_cast<unsigned>(executor::stepped)) {
     return out_of_range("options.executor");

@@ -4,6 +4,7 @@
 
 #include "engine/ending.hpp"
 #include "engine/placing.hpp"
+#include "engine/timing.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
@@ -69,6 +70,12 @@ class settlement {
   }
 
  private:
+  void note_times(std::uint64_t submitted_ns) noexcept {
+    if (!core_.has_histograms) return;
+    note_returned(core_, context_, context_.tallies.of(queue_, kind_), submitted_ns);
+  }
+  [[nodiscard]] tally& counts() noexcept { return context_.tallies.of(queue_, kind_).counts; }
+
   [[nodiscard]] decision judge(job_word now) const noexcept {
     if (!fits_) return {.next = decision::step::die, .cause = dead_cause::decode};
     return decide(said_.what(), said_.kind(),
@@ -113,7 +120,7 @@ class settlement {
 
   // A handler that overran is back: its thread is free again, and what it said did not count.
   void note_late_return(bool is_mine) noexcept {
-    context_.counts.add(tally::stale_results);
+    counts().add(tally::stale_results);
     core_.overruns.fetch_sub(1, seq_cst);  // before the wakes: see drain::run()
     if (core_.drains_alive.load(seq_cst) > core_.settings.drains) {
       while (core_.idle.wake_one()) {  // a replacement that sleeps must see that it is one too many
@@ -127,7 +134,9 @@ class settlement {
   void go_on() noexcept {
     switch (word_.state()) {
       case job_state::scheduled:
-        context_.counts.add(step_.is_pushback ? tally::pushed_back : tally::retried);
+        note_times(0);
+        counts().add(step_.is_pushback ? tally::pushed_back : tally::retried);
+        counts().add(tally::put_off);
         tell_hook();
         core_.due_later.add(core_, context_,
                             {due_ns_, slot_index_ | (step_.failed ? retry_mark : 0),
@@ -135,7 +144,8 @@ class settlement {
         look_at_expiry();
         break;
       case job_state::ready: {
-        context_.counts.add(tally::pushed_back);
+        note_times(0);
+        counts().add(tally::pushed_back);
         tell_hook();
         const std::uint64_t place = band_entry::make(slot_index_, word_).bits;
         push_ready(core_, context_, *core_.queues.at(queue_), band_, {&place, 1});
@@ -143,6 +153,7 @@ class settlement {
         break;
       }
       default:
+        note_times(job_.submitted_ns);
         end_job(core_, context_, slot_index_, word_, step_.cause);
         break;
     }

@@ -1,4 +1,5 @@
-// engine/tally.hpp -- a thread's own counts, added up by whoever wants to know.
+// engine/tally.hpp -- a thread's own counts of the jobs of one queue and kind, added up by whoever wants
+// to know. Who has which: engine/pair_tallies.hpp.
 //
 // Roles       add: the one thread that holds the context.  read: any thread.
 // State       cell   written by   read by   order
@@ -14,6 +15,12 @@
 #include "pawl/counters.hpp"
 
 namespace pawl {
+
+// The counters that everybody may read, and what they are worked out with.
+struct counted : counters {
+  std::uint64_t put_off = 0;
+  std::uint64_t taken_up = 0;
+};
 
 class tally {
  public:
@@ -33,7 +40,9 @@ class tally {
     stale_entries,
     deduplicated,
     replaced,
-    dead_first,                                      // + dead_cause
+    put_off,     // scheduled: by its submit, for a retry or a snooze
+    taken_up,    // of these: it came due, or ended before
+    dead_first,  // + dead_cause
     rejected_first = dead_first + dead_cause_count,  // + reject
     cell_count = rejected_first + reject_count
   };
@@ -47,7 +56,8 @@ class tally {
   void take_back_accepted(std::uint64_t count) noexcept { add_at(accepted, 0 - count); }
 
   // Adds this thread's part. Everything but `accepted` first: see State.
-  void add_ends_to(counters& sum) const noexcept {
+  void add_ends_to(counted& sum) const noexcept {
+    sum.taken_up += read(taken_up);
     sum.completed += read(completed);
     sum.cancelled += read(cancelled);
     sum.expired += read(expired);
@@ -63,8 +73,9 @@ class tally {
     for (std::size_t i = 0; i < dead_cause_count; ++i) sum.dead[i] += read(dead_first + i);
     for (std::size_t i = 0; i < reject_count; ++i) sum.rejected[i] += read(rejected_first + i);
   }
-  void add_starts_to(counters& sum) const noexcept { sum.started += read(started); }
-  void add_accepted_to(counters& sum) const noexcept {
+  void add_starts_to(counted& sum) const noexcept { sum.started += read(started); }
+  void add_accepted_to(counted& sum) const noexcept {
+    sum.put_off += read(put_off);
     sum.accepted += read(accepted);
     sum.requeued += read(requeued);
   }

@@ -13,7 +13,7 @@
 
 #include "base/clock.hpp"
 #include "engine/attempt.hpp"
-#include "engine/tally.hpp"
+#include "engine/pair_tallies.hpp"
 #include "engine/timers.hpp"
 #include "job/slab.hpp"
 #include "ready/board.hpp"
@@ -42,6 +42,9 @@ struct queue_share {
   std::array<std::optional<band::producer>, priority_count> producers;
   std::array<std::optional<band::consumer>, priority_count> consumers;
   set_aside credits;  // each is one of the queue's and one of the scheduler's
+  // Of the queue and the kind that was submitted to it last.
+  std::uint16_t kind = 0xffff;  // no kind has that number
+  tally* counts = nullptr;
 };
 
 // Permits to run that a thread has: for the job it runs, and the next of its batch.
@@ -125,7 +128,7 @@ class thread_context {
     return queue < shares_.size() && shares_[queue] ? shares_[queue]->credits.take_recalled() : 0;
   }
 
-  tally counts;
+  pair_tallies tallies;
   room_debt debt;
   held_permits held;
   board_line line;

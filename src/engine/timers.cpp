@@ -110,6 +110,7 @@ class firing {
       if (word.state() == job_state::running) return;  // its next start looks at the expiry
       const unsigned queue = job.queue;
       const unsigned band = job.band;
+      const unsigned kind = job.kind;
       const bool has_expired = expiry_ns(job.submitted_ns, job.expires) <= now_ns_;
       if (has_expired) {
         const job_state was = word.state();
@@ -118,7 +119,7 @@ class firing {
           word = job_word{job.word.load(acquire)};
           continue;
         }
-        if (r == request::ended) expire(e, word, queue, band, was);
+        if (r == request::ended) expire(e, word, queue, band, kind, was);
         return;
       }
       if (is_expiry(e) && job.expires == 0) return;  // requeued since
@@ -135,6 +136,7 @@ class firing {
         if (allowed > now_ns_) return put_off({0, slot_of(e), e.version}, allowed);
       }
       if (!transition_to_due(job.word, word)) continue;
+      context_.tallies.of(queue, kind).counts.add(tally::taken_up);
       hold(band_entry::make(slot_of(e), word), queue, band);
       return;
     }
@@ -145,9 +147,12 @@ class firing {
     owner_.insert(e);
   }
 
-  void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band,
+  void expire(const timer_entry& e, job_word word, unsigned queue, unsigned band, unsigned kind,
               job_state was) noexcept {
     if (was == job_state::blocked) unpark(core_, slot_of(e));
+    if (was == job_state::scheduled) {
+      context_.tallies.of(queue, kind).counts.add(tally::taken_up);
+    }
     end_job(core_, context_, slot_of(e), word, dead_cause::none);
     settle_room(core_, context_);
     if (was == job_state::ready) {

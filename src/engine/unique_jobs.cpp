@@ -38,8 +38,7 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
           .rule = unique.on_duplicate};
 }
 
-submit_answer note_key(thread_context& context, submit_answer answer,
-                       const key_answer& key) noexcept {
+submit_answer note_key(tally& counts, submit_answer answer, const key_answer& key) noexcept {
   answer.original = key.original;
   answer.original_state = key.original_state;
   if (key.is_taken()) return answer;
@@ -47,13 +46,14 @@ submit_answer note_key(thread_context& context, submit_answer answer,
   answer.retry_after = key.retry_after;
   if (key.step == key_step::answer) {
     answer.ticket.id = key.original;
-    context.counts.add(tally::deduplicated);
+    counts.add(tally::deduplicated);
   }
   return answer;
 }
 
 void end_replaced(core& c, thread_context& context, const key_request& key) noexcept {
-  context.counts.add(tally::replaced);
+  const slot& job = c.jobs[id_slot(key.answer.original)];  // ours until its end is worked out
+  context.tallies.of(job.queue, job.kind).counts.add(tally::replaced);
   end_cancelled(c, context, id_slot(key.answer.original), key.answer.before, key.answer.after,
                 key.wish.takes_over);
 }

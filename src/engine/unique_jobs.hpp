@@ -17,8 +17,7 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
                  std::uint16_t kind) noexcept;
 
 // The answer to a submit with what became of the key; counts a duplicate that another job answers.
-submit_answer note_key(thread_context& context, submit_answer answer,
-                       const key_answer& key) noexcept;
+submit_answer note_key(tally& counts, submit_answer answer, const key_answer& key) noexcept;
 
 // Ends the job in whose place another one was submitted, which is where it belongs by now.
 void end_replaced(core& c, thread_context& context, const key_request& key) noexcept;

@@ -179,8 +179,10 @@ bool engine::wait_for_room(queue_ref queue, reject reason,
   return may_try();
 }
 
-health_report engine::health() const {
+health_report engine::describe_health(const std::vector<tally_sums>& queues) const {
   health_report h;
+  h.conditions = monitor_.look(core_, queues);
+  for (const condition& c : h.conditions) h.status = std::max(h.status, status_of(c.severity));
   {
     const std::lock_guard lock(living_mutex_);
     h.phase = !core_.stopping.load(seq_cst)            ? phase::open
@@ -221,16 +223,6 @@ health_report engine::health() const {
     h.threads.push_back(one);
   });
   return h;
-}
-
-counters engine::read_counters() const noexcept {
-  counters sum;
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_ends_to(sum); });
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_starts_to(sum); });
-  core_.contexts.for_each([&](const thread_context& t) { t.counts.add_accepted_to(sum); });
-  sum.submitted = sum.accepted + sum.deduplicated;
-  for (const std::uint64_t n : sum.rejected) sum.submitted += n;
-  return sum;
 }
 
 }  // namespace pawl

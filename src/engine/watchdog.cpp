@@ -84,9 +84,11 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
   const bool is_it = word.state() == job_state::running && job.generation == id_generation(p.job) &&
                      watched.line.running() == p.job && watched.line.started_ns() == p.started_ns;
   if (!is_it) return UINT64_MAX;
+  // Of this attempt if the word can be marked below.
+  tally& counts = context.tallies.of(job.queue, job.kind).counts;
   if (!word.has(job_flag::timed_out)) {
     if (!mark_attempt(job.word, word, job_flag::timed_out)) return UINT64_MAX;
-    context.counts.add(tally::timed_out);
+    counts.add(tally::timed_out);
     handler_call::ask_to_stop(watched, p.job, p.started_ns);
   }
   const std::uint64_t grace_end =
@@ -100,7 +102,7 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
     return UINT64_MAX;
   }
   overran = true;
-  context.counts.add(tally::overrun);
+  counts.add(tally::overrun);
   c.say.say(log_level::error, "handler.overrun",
             "a handler is still inside after run_timeout and grace", p.job);
   if (c.settings.given.on_overrun == on_overrun::dead &&

@@ -66,6 +66,14 @@ class batch_ring {
     return end_.compare_exchange_strong(end, end - 1, relaxed, relaxed);  // relaxed: I1
   }
 
+  // The same place, left where it is: for reports.
+  [[nodiscard]] bool look_at_last(std::uint64_t& entry) const noexcept {
+    const std::uint32_t end = end_.load(seq_cst);
+    if (end <= begin_.load(relaxed)) return false;
+    entry = entries_[end - 1].load(acquire);  // [place]
+    return true;
+  }
+
  private:
   alignas(cache_line_bytes) atomic<std::uint32_t> begin_{0};
   alignas(cache_line_bytes) atomic<std::uint32_t> end_{0};

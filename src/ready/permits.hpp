@@ -59,6 +59,9 @@ class permits {
   }
   [[nodiscard]] std::uint32_t used() const noexcept { return used_.load(relaxed); }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_.load(relaxed); }
+  [[nodiscard]] std::uint64_t interval_ns() const noexcept {  // between starts; 0: no rate
+    return interval_.load(relaxed);
+  }
   // How many more may run, at most `most`.
   [[nodiscard]] std::uint32_t left(std::uint32_t most) const noexcept {
     const std::uint32_t limit = limit_.load(relaxed);

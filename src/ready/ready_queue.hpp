@@ -83,6 +83,15 @@ class ready_queue {
   }
   [[nodiscard]] bool has_equipped() const noexcept { return equipped_.load(seq_cst) != 0; }
 
+  // Since when the job was ready that was taken last from band b; 0: it was found empty since. What is in
+  // the band now has not been ready for longer. relaxed: a number for reports.
+  void note_served(unsigned b, std::uint64_t ready_since_ns) noexcept {
+    served_[b].store(ready_since_ns, relaxed);
+  }
+  [[nodiscard]] std::uint64_t served_ns(unsigned b) const noexcept {
+    return served_[b].load(relaxed);
+  }
+
   // When a pause and a hold end by themselves. Under the lock of verbs. UINT64_MAX: not.
   std::uint64_t resume_at_ns = UINT64_MAX;
   std::uint64_t held_until_ns = 0;
@@ -111,6 +120,7 @@ class ready_queue {
   credits room_;
   std::array<band, priority_count> bands_;
   std::array<front_list, priority_count> fronts_;
+  alignas(cache_line_bytes) std::array<atomic<std::uint64_t>, priority_count> served_{};
   std::array<sweep_state, priority_count> sweeps_;
   std::mutex sweeping_;
 };

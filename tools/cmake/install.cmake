@@ -12,6 +12,15 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pawl DESTINATION ${CMAKE_INSTALL
   FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT pawlTargets NAMESPACE pawl:: DESTINATION ${pawl_cmake_dir})
 
+if(TARGET pawl_prometheus)
+  install(TARGETS pawl_prometheus EXPORT pawlPrometheusTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT pawlPrometheusTargets NAMESPACE pawl:: DESTINATION ${pawl_cmake_dir})
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/cmake/FindPrometheusCore.cmake
+    DESTINATION ${pawl_cmake_dir})
+endif()
+
 # A static library does not carry what it links: its users have to find it again.
 if(BUILD_SHARED_LIBS)
   set(PAWL_FIND_DEPENDENCIES "")

@@ -1,0 +1,359 @@
+// The text for Prometheus. Method: a small parser of the text format, strict about what a scraper is strict
+// about (families in one piece, HELP and TYPE once and first, no sample twice, escaped labels, buckets that
+// grow up to +Inf), and its samples against the metrics they were made of.
+#include "pawl/prometheus.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "sim/stepped_world.hpp"
+#include "support/opened.hpp"
+#include "support/seed.hpp"
+
+namespace pawl {
+namespace {
+
+using labels = std::map<std::string, std::string>;
+
+struct sample {
+  std::string name;
+  labels of;
+  double value = 0;
+};
+
+struct parsed_text {
+  std::map<std::string, std::string> types;  // by family
+  std::vector<sample> samples;
+
+  // The sum of all samples of that name whose labels are among those.
+  double sum(const std::string& name, const labels& wanted = {}) const {
+    double total = 0;
+    for (const sample& s : samples) {
+      bool fits = s.name == name;
+      for (const auto& [key, value] : wanted) {
+        const auto found = s.of.find(key);
+        fits = fits && found != s.of.end() && found->second == value;
+      }
+      if (fits) total += s.value;
+    }
+    return total;
+  }
+  std::set<std::string> values_of(const std::string& label) const {
+    std::set<std::string> seen;
+    for (const sample& s : samples) {
+      if (const auto found = s.of.find(label); found != s.of.end()) seen.insert(found->second);
+    }
+    return seen;
+  }
+};
+
+bool is_name(const std::string& name) {
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0) return false;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') return false;
+  }
+  return true;
+}
+
+class parser {
+ public:
+  explicit parser(const std::string& text) : in_(text) {}
+
+  parsed_text parse() {
+    for (std::string line; std::getline(in_, line);) {
+      SCOPED_TRACE(line);
+      if (line.rfind("# ", 0) == 0) {
+        comment(line);
+      } else {
+        sample_line(line);
+      }
+      if (::testing::Test::HasFatalFailure()) break;
+    }
+    end_family();
+    return out_;
+  }
+
+ private:
+  void comment(const std::string& line) {
+    std::istringstream words(line);
+    std::string hash;
+    std::string what;
+    std::string name;
+    words >> hash >> what >> name;
+    ASSERT_TRUE(is_name(name));
+    if (what == "HELP") {
+      end_family();
+      ASSERT_TRUE(helped_.insert(name).second) << "a second HELP";
+      family_ = name;
+      return;
+    }
+    ASSERT_EQ(what, "TYPE");
+    ASSERT_EQ(name, family_);
+    std::string type;
+    words >> type;
+    ASSERT_TRUE(type == "counter" || type == "gauge" || type == "histogram");
+    ASSERT_TRUE(out_.types.emplace(name, type).second) << "a second TYPE";
+  }
+
+  void sample_line(const std::string& line) {
+    sample s;
+    std::size_t i = line.find_first_of("{ ");
+    ASSERT_NE(i, std::string::npos);
+    s.name = line.substr(0, i);
+    ASSERT_TRUE(is_name(s.name));
+    if (line[i] == '{') {
+      ASSERT_NO_FATAL_FAILURE(label_list(line, i, s.of));
+    }
+    ASSERT_EQ(line[i], ' ');
+    const std::string number = line.substr(i + 1);
+    char* end = nullptr;
+    s.value = std::strtod(number.c_str(), &end);
+    ASSERT_EQ(*end, '\0') << "more than a value";
+    check_family(s);
+    ASSERT_TRUE(seen_.insert({s.name, s.of}).second) << "a second time";
+    if (s.name == family_ + "_bucket") buckets_.push_back(s);
+    if (s.name == family_ + "_count") counts_[s.of] = s.value;
+    out_.samples.push_back(std::move(s));
+  }
+
+  void label_list(const std::string& line, std::size_t& i, labels& of) {
+    ++i;
+    while (line.at(i) != '}') {
+      const std::size_t equals = line.find('=', i);
+      ASSERT_NE(equals, std::string::npos);
+      const std::string name = line.substr(i, equals - i);
+      ASSERT_TRUE(is_name(name));
+      i = equals + 1;
+      ASSERT_EQ(line.at(i++), '"');
+      std::string value;
+      for (; line.at(i) != '"'; ++i) {
+        if (line[i] == '\\') {
+          const char c = line.at(++i);
+          ASSERT_TRUE(c == '\\' || c == '"' || c == 'n');
+          value.push_back(c == 'n' ? '\n' : c);
+        } else {
+          value.push_back(line[i]);
+        }
+      }
+      ++i;
+      ASSERT_TRUE(of.emplace(name, value).second);
+      if (line.at(i) == ',') ++i;
+    }
+    ++i;
+  }
+
+  void check_family(const sample& s) {
+    ASSERT_EQ(out_.types.count(family_), 1u) << "no TYPE before it";
+    const std::string& type = out_.types[family_];
+    if (type == "histogram") {
+      ASSERT_TRUE(s.name == family_ + "_bucket" || s.name == family_ + "_sum" ||
+                  s.name == family_ + "_count");
+    } else {
+      ASSERT_EQ(s.name, family_) << "not in one piece with its family";
+    }
+    if (type == "counter") {
+      ASSERT_GE(s.value, 0);
+      ASSERT_EQ(s.value, std::floor(s.value));
+      ASSERT_EQ(s.name.substr(s.name.size() - 6), "_total");
+    }
+    ASSERT_EQ(s.name.rfind("pawl_", 0), 0u);
+  }
+
+  // Buckets grow with their bounds; the last is +Inf and holds all.
+  void end_family() {
+    std::map<labels, std::map<double, double>> by_bound;
+    for (const sample& b : buckets_) {
+      labels of = b.of;
+      by_bound[of.extract("le").empty() ? labels{} : of]
+              [std::strtod(b.of.at("le").c_str(), nullptr)] = b.value;
+    }
+    for (const auto& [of, bounds] : by_bound) {
+      double last = 0;
+      for (const auto& [bound, count] : bounds) {
+        EXPECT_GE(count, last);
+        last = count;
+      }
+      EXPECT_TRUE(std::isinf(bounds.rbegin()->first));
+      EXPECT_EQ(last, counts_[of]);
+    }
+    EXPECT_EQ(by_bound.size(), counts_.size());
+    buckets_.clear();
+    counts_.clear();
+  }
+
+  std::istringstream in_;
+  parsed_text out_;
+  std::string family_;
+  std::set<std::string> helped_;
+  std::set<std::pair<std::string, labels>> seen_;
+  std::vector<sample> buckets_;
+  std::map<labels, double> counts_;
+};
+
+parsed_text parse(const std::string& text) {
+  return parser(text).parse();
+}
+
+TEST(prometheus_test, says_what_the_metrics_say) {
+  test::stepped_world w;
+  w.wanted.histograms = true;
+  test::random_source random(test::fresh_seed());
+  std::vector<kind_ref> kinds;
+  std::vector<queue_ref> queues;
+  for (int i = 0; i < 4; ++i) {
+    kinds.push_back(w.kind(("kind." + std::to_string(i) + "/1").c_str()));
+  }
+  w.act = [&](context&) {
+    w.leap(std::chrono::microseconds(test::below(random, 5000)));
+    return test::one_in(random, 5)   ? outcome::fail()
+           : test::one_in(random, 5) ? outcome::dead()
+                                     : outcome::done();
+  };
+  w.open();
+  for (int i = 0; i < 3; ++i) queues.push_back(w.queue("queue-" + std::to_string(i)));
+  for (int i = 0; i < 500; ++i) {
+    const auto k = kinds[test::below(random, kinds.size())];
+    w.submit(queues[test::below(random, 3)], k,
+             {.after = std::chrono::milliseconds(test::below(random, 3) * 100)});
+  }
+  w.advance(std::chrono::milliseconds(1500));
+  w.e->count_rejected(w.context_of_host(), queues[0], kinds[0], reject::queue_full, 7);
+  w.e->count_rejected(w.context_of_host(), queue_ref{99, 99}, kinds[0], reject::unknown_queue, 2);
+  const metrics m = w.e->read_metrics();
+  const std::string text = to_prometheus(m);
+  const parsed_text p = parse(text);
+  ASSERT_FALSE(HasFailure()) << text;
+
+  for (const pair_metrics& pair : m.pairs) {
+    const labels of{{"queue", m.queues[pair.queue.index].name},
+                    {"kind", m.kinds[pair.kind.index].name}};
+    const auto is = [&](const char* name, std::uint64_t value) {
+      EXPECT_EQ(p.sum(name, of), static_cast<double>(value)) << name;
+    };
+    is("pawl_jobs_enqueued_total", pair.counts.accepted);
+    is("pawl_jobs_started_total", pair.counts.started);
+    is("pawl_jobs_finished_total", pair.counts.ended());
+    is("pawl_jobs_retried_total", pair.counts.retried);
+    is("pawl_job_run_seconds_count", pair.times.run.count());
+    EXPECT_NEAR(p.sum("pawl_job_run_seconds_sum", of), pair.times.run.sum_seconds(), 1e-6);
+  }
+  EXPECT_EQ(p.sum("pawl_jobs_finished_total", {{"outcome", "completed"}}),
+            static_cast<double>(m.total.completed));
+  EXPECT_GT(p.sum("pawl_jobs_dead_total", {{"cause", "handler"}}), 0);
+  EXPECT_EQ(p.sum("pawl_jobs_dead_total"),
+            p.sum("pawl_jobs_finished_total", {{"outcome", "dead"}}));
+  EXPECT_EQ(p.sum("pawl_jobs_rejected_total", {{"queue", "queue-0"}, {"reason", "queue_full"}}), 7);
+  EXPECT_EQ(p.sum("pawl_jobs_rejected_total", {{"queue", ""}, {"reason", "unknown_queue"}}), 2);
+  for (const queue_metrics& q : m.queues) {
+    const labels of{{"queue", q.name}};
+    EXPECT_EQ(p.sum("pawl_jobs", {{"queue", q.name}, {"state", "scheduled"}}),
+              static_cast<double>(q.scheduled));
+    EXPECT_EQ(p.sum("pawl_job_queue_seconds_count", of), static_cast<double>(q.times.wait.count()));
+    EXPECT_EQ(p.sum("pawl_schedule_lag_seconds_count", of),
+              static_cast<double>(q.times.lag.count()));
+    EXPECT_EQ(p.sum("pawl_job_end_to_end_seconds_count", of),
+              static_cast<double>(q.times.total.count()));
+  }
+  EXPECT_EQ(p.sum("pawl_jobs_max"), 8000);
+}
+
+// Each count of a bucket is that of the times up to its bound.
+TEST(prometheus_test, buckets_count_what_is_not_above_their_bounds) {
+  metrics m;
+  m.kinds.resize(1);
+  m.kinds[0].name = "k";
+  m.queues.resize(1);
+  m.queues[0].name = "q";
+  m.queues[0].queue.index = 0;
+  test::random_source random(test::fresh_seed());
+  std::vector<std::uint64_t> times(2000);
+  for (std::uint64_t& t : times) {
+    t = random() >> (20 + test::below(random, 40));
+    m.queues[0].times.wait.add(histogram::bucket_of(t), 1);
+  }
+  const parsed_text p = parse(to_prometheus(m));
+  int buckets = 0;
+  for (const sample& s : p.samples) {
+    if (s.name != "pawl_job_queue_seconds_bucket" || s.of.at("le") == "+Inf") continue;
+    ++buckets;
+    const auto bound = std::llround(std::strtod(s.of.at("le").c_str(), nullptr) * 1e9);
+    // Bounds are powers of two; a time that is exactly one counts above it.
+    EXPECT_EQ(bound & (bound - 1), 0) << s.of.at("le");
+    EXPECT_EQ(s.value, static_cast<double>(
+                           std::count_if(times.begin(), times.end(), [bound](std::uint64_t t) {
+                             return t < static_cast<std::uint64_t>(bound);
+                           })));
+  }
+  EXPECT_EQ(buckets, 16);
+}
+
+TEST(prometheus_test, escapes_whatever_a_name_is) {
+  metrics m;
+  m.kinds.resize(1);
+  m.kinds[0].name = "ki\nnd";
+  m.kinds[0].kind.index = 0;
+  m.queues.resize(1);
+  m.queues[0].name = "a\"b\\c";
+  m.queues[0].queue.index = 0;
+  m.pairs.push_back({queue_ref{0, 1}, kind_ref{0}, {}, {}});
+  m.pairs[0].counts.accepted = 5;
+  const parsed_text p = parse(to_prometheus(m));
+  EXPECT_EQ(p.sum("pawl_jobs_enqueued_total", {{"queue", "a\"b\\c"}, {"kind", "ki\nnd"}}), 5);
+}
+
+// The number of samples does not follow the number of queues, and nothing is lost; a queue that is called
+// as the rest is belongs to it.
+TEST(prometheus_test, names_are_bounded_and_the_rest_is_added_up) {
+  metrics m;
+  constexpr std::uint16_t queues = 300;
+  constexpr std::uint16_t kinds = 20;
+  std::uint64_t all = 0;
+  for (std::uint16_t k = 0; k < kinds; ++k) {
+    m.kinds.emplace_back();
+    m.kinds.back().name = "kind." + std::to_string(k);
+    m.kinds.back().kind.index = k;
+    m.kinds.back().held_back = k;
+  }
+  for (std::uint16_t q = 0; q < queues; ++q) {
+    m.queues.emplace_back();
+    m.queues.back().name = q == 3 ? "other" : "queue." + std::to_string(q);
+    m.queues.back().queue.index = q;
+    m.queues.back().waiting = q;
+    m.queues.back().oldest_ready = std::chrono::seconds(q);
+    m.queues.back().times.wait.add(histogram::bucket_of(1000), 1);
+    for (std::uint16_t k = 0; k < kinds; ++k) {
+      m.pairs.push_back({queue_ref{q, 1}, kind_ref{k}, {}, {}});
+      m.pairs.back().counts.accepted = q + k;
+      all += static_cast<std::uint64_t>(q + k);
+    }
+  }
+  const parsed_text p = parse(to_prometheus(m, {.queues_max = 10, .kinds_max = 5}));
+  ASSERT_FALSE(HasFailure());
+  EXPECT_EQ(p.values_of("queue").size(), 10u);  // "other" is one of the ten
+  EXPECT_EQ(p.values_of("kind").size(), 6u);
+  EXPECT_EQ(p.values_of("kind").count("other"), 1u);
+  EXPECT_EQ(p.sum("pawl_jobs_enqueued_total"), static_cast<double>(all));
+  EXPECT_EQ(p.sum("pawl_jobs", {{"state", "waiting"}}), 299.0 * 300 / 2);
+  EXPECT_EQ(p.sum("pawl_queue_oldest_age_seconds", {{"queue", "other"}}), 299);
+  EXPECT_EQ(p.sum("pawl_job_queue_seconds_count"), 300);
+  EXPECT_EQ(p.sum("pawl_kind_held_back"), 190);
+}
+
+TEST(prometheus_test, an_empty_scheduler_is_a_valid_page) {
+  const parsed_text p = parse(to_prometheus(metrics{}));
+  EXPECT_FALSE(HasFailure());
+  EXPECT_EQ(p.sum("pawl_steals_total"), 0);
+  EXPECT_GT(p.samples.size(), 5u);
+}
+
+}  // namespace
+}  // namespace pawl
