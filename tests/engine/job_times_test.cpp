@@ -251,8 +251,8 @@ TEST(job_times_threads_test, counts_fit_the_counters_and_nothing_goes_back) {
   EXPECT_EQ(t.total.count(), jobs);
 }
 
-// Against the exact clock read before and after, where nothing came in between; what came in between the
-// clock and the counter when the reading was made may show for some microseconds.
+// Against the exact clock read before and after, where nothing came in between. What came in between the
+// clock and the counter when a reading was made shows until the next one, so nine of ten must be near.
 TEST(measuring_clock_test, is_near_the_exact_clock) {
   const measuring_clock clock;
   clock_source::reading r;
@@ -270,7 +270,6 @@ TEST(measuring_clock_test, is_near_the_exact_clock) {
     ++looks;
     const std::uint64_t off = near < before ? before - near : near > after ? near - after : 0;
     near_looks += off < 1'000 ? 1 : 0;
-    ASSERT_LT(off, 20'000u) << i;
   }
   EXPECT_GT(looks, 100);
   EXPECT_GE(near_looks * 10, looks * 9);
