@@ -60,7 +60,7 @@ struct queue_metrics {
   bool paused = false;                // it, or the whole scheduler
   bool held = false;                  // the same
   bool takes_jobs = true;             // its intake is open
-  bool is_at_limit = false;           // none may start for its concurrency or a rate, in this moment
+  bool is_at_limit = false;  // none may start for its concurrency or a rate, in this moment
 };
 
 struct kind_metrics {
