@@ -33,9 +33,15 @@ struct world {
   static outcome wait_for_cancel(void* self, context& job, std::span<const std::byte>) {
     auto& w = *static_cast<world*>(self);
     const std::stop_token token = job.stop_token();
-    const std::stop_callback callback(token, [&w] { w.submit_one(); });
+    std::atomic<bool> called{false};
+    const std::stop_callback callback(token, [&] {
+      w.submit_one();
+      called = true;
+    });
     w.running.wait();
-    while (!job.cancel_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    // Not cancel_requested(): that is true before the callbacks are called, and a callback whose
+    // handler has returned is not called.
+    while (!called) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return outcome::cancelled();
   }
   static void on_end(void* self, const job_change& c) {
