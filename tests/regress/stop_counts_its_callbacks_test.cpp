@@ -16,7 +16,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds limit{1};
+constexpr std::chrono::milliseconds limit{1'000};
 
 struct world {
   test::door running;
