@@ -69,7 +69,7 @@ class way {
         tenant_(tenant_gate(c, of.tenant)) {}
 
   passage go() noexcept {
-    if (word_.permits() != 0 && !claim()) return passage::gone;
+    if (!claim()) return passage::gone;
     for (;;) {
       if (!holds(*kind_, held_.kind, claimed_kind_)) {
         if (park(*kind_, claimed_kind_)) return passage::gone;
@@ -97,10 +97,12 @@ class way {
  private:
   enum class rate_answer : std::uint8_t { go, closed, parked, again };
 
-  // What the job brings along is the thread's from here on. False: another thread has taken it.
+  // What the job brings along is the thread's from here on; give_up_permits() may have been faster, and
+  // it asks like one that brings nothing. False: another thread has taken the job.
   bool claim() noexcept {
+    if (word_.permits() == 0) return true;
     const std::uint64_t had = claim_permits(job_.word, word_);
-    if (had == 0) return false;
+    if (had == 0) return place_.names(word_);
     queue_.note_equipped(-1);
     take_over(had, job_flag::permit_of_kind, *kind_, held_.kind, claimed_kind_);
     if (tenant_ != nullptr) {

@@ -19,7 +19,8 @@
 //                 release that made it [word].
 //
 // The idea of named transitions that return the caller's next duty is tokio's task state.
-// Checked by tests/job/word_test.cpp, tests/model/word_model.cpp, attempt_model.cpp.
+// Checked by tests/job/word_test.cpp, tests/model/word_model.cpp, attempt_model.cpp,
+// permit_model.cpp.
 #pragma once
 
 #include <cstdint>
