@@ -3,14 +3,20 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace pawl::test {
 
-// Long enough for anything on a busy machine; a test that waits this long has failed.
+// Long enough for anything on a busy machine; a test that waits this long has failed, and not by
+// chance: tools/test knows these words.
 inline constexpr std::chrono::seconds patience{60};
+inline bool out_of_patience() {
+  std::fputs("STALLED: waited a minute in vain\n", stderr);
+  return false;
+}
 
 // Threads that wait() go on once it is open. Also tells when the n-th has arrived.
 class door {
@@ -29,7 +35,8 @@ class door {
   // False: not within `patience`.
   bool wait_for_arrivals(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, patience, [&] { return arrived_ >= count; });
+    return changed_.wait_for(lock, patience, [&] { return arrived_ >= count; }) ||
+           out_of_patience();
   }
 
  private:
@@ -60,7 +67,9 @@ template <class F>
 bool eventually(F done, std::chrono::nanoseconds limit = patience) {
   const auto until = std::chrono::steady_clock::now() + limit;
   while (!done()) {
-    if (std::chrono::steady_clock::now() > until) return done();
+    if (std::chrono::steady_clock::now() > until) {
+      return done() || (limit >= patience && out_of_patience());
+    }
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   return true;
