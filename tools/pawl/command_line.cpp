@@ -48,6 +48,11 @@ command_line parse_command_line(int count, char** words_given) {
                  "jobs at once; default: one per processor")
       ->check(CLI::Range(1U, processes_max))
       ->option_text("N");
+  run.add_option("--rate", typed.rate, "starts at most, such as 50/s, or 50/s,burst=10")
+      ->option_text("RATE");
+  run.add_option("--queue", typed.queues, "a queue and its limits; several with --jsonl")
+      ->allow_extra_args(false)
+      ->option_text("QUEUE");
   run.add_option("--priority", typed.priority,
                  "critical, high, above, normal, below, low, bulk or idle")
       ->option_text("NAME");

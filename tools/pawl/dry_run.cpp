@@ -52,7 +52,7 @@ std::string dry_line(const run_settings& settings, const kind_set& kinds, const 
   text += ",\"would_run\":";
   append_json(text, what);
   text += ",\"kind\":\"" + std::string(name(order.kind)) + "\",\"queue\":\"" +
-          (order.queue.empty() ? "run" : order.queue) + "\",\"priority\":\"" +
+          (order.queue.empty() ? settings.own_queue : order.queue) + "\",\"priority\":\"" +
           std::string(name(order.priority)) + "\",\"attempts\":" + std::to_string(order.attempts);
   text += ",\"delay_ns\":" + std::to_string(order.after.count()) +
           ",\"timeout_ns\":" + std::to_string(order.timeout.count());

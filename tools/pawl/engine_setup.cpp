@@ -34,6 +34,7 @@ pawl::options engine_options(const run_settings& settings, console& messages) {
   options.jobs_max = jobs_max(settings);
   options.payload_memory_bytes_max = std::uint64_t{96} << 20;
   options.dead_in_memory = 0;
+  options.start_rate = settings.rate;
   options.log = {.write = &log_to_console, .user = &messages};
   return options;
 }

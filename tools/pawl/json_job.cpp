@@ -11,6 +11,7 @@
 #include "kind.hpp"
 #include "printable.hpp"
 #include "priority_text.hpp"
+#include "queue_name.hpp"
 
 namespace pawl_tool {
 
@@ -49,12 +50,6 @@ class counting_iterator {
   const char* at_;
   const char** read_up_to_;
 };
-
-bool is_queue_name(std::string_view name) {
-  constexpr std::string_view good =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  return !name.empty() && name.size() <= 128 && name.find_first_not_of(good) == name.npos;
-}
 
 // The library's text without its number, its own position, and the bytes it has read last, which are
 // a stranger's.
@@ -112,7 +107,7 @@ class line_taker final : public nlohmann::json_sax<json> {
         payload_ = text;
         return go_on();
       case member::queue:
-        if (!is_queue_name(text)) return complain("queue: 1 to 128 of [A-Za-z0-9._-]");
+        if (!is_queue_name(text)) return complain("queue: " + std::string(queue_name_rule));
         order_.queue = text;
         return go_on();
       case member::priority:

@@ -69,7 +69,7 @@ class run {
     const intake::kind_refs refs = add_kinds(kinds);
     auto engine = pawl::scheduler::open(engine_options(settings_, messages_), kinds);
     if (!engine) return fail("cannot start the scheduler: " + text_of(engine.error()));
-    queue_book queues(**engine, jobs_max(settings_));
+    queue_book queues(**engine, settings_, jobs_max(settings_));
     const auto queue = queues.open();
     if (!queue) return fail("cannot make a queue: " + text_of(queue.error()));
     if (::isatty(STDIN_FILENO) == 1 && !settings_.quiet) {

@@ -7,6 +7,7 @@ const char* const run_help = R"(Examples:
   find . -name '*.log' -print0 | pawl run -0 -- gzip -9 {}
   cat hosts | pawl run --concurrency 20 --keep-order -- ping -c 1
   cat urls | pawl run --attempts 5 --backoff exp:1s,cap=1m --timeout 30s -- curl -fsSO
+  cat urls | pawl run -j 8 --rate 50/s,burst=10 -- curl -fsSO
   seq 10 | pawl run -o jsonl -- sh -c 'echo $(($1 * $1))' sh {} | jq .output
   echo '{"kind": "exec", "payload": ["ls", "-l"], "delay": "2s"}' | pawl run --jsonl
   yes | head -n 10000000 | pawl run noop
@@ -41,8 +42,15 @@ them optional where the command line says the same:
                 or without COMMAND all of the command
   priority, delay, timeout, attempts   as --priority, --after, --timeout, --attempts; times are
                 strings, or numbers of seconds
-  queue         a name; queues of one priority share the threads evenly
+  queue         a name; queues of one priority share the threads by weight, evenly without --queue
 A line that is none of this gets an error with its column (in bytes) and is not run.
+
+Limits: --rate COUNT/TIME starts at most so many attempts in each TIME, such as 50/s, 600/m, 1/250ms,
+evenly spaced; with ,burst=N up to N at once after a rest. --queue NAME:concurrency=N,rate=COUNT/TIME,
+burst=N,weight=N (any of them) does the same for one queue: how many of its jobs run at once, how fast they
+start, and its share (1 to 1000). Without --jsonl all jobs are in that queue, else in those that the lines
+name, and in queue run where they name none. Jobs that wait for a limit keep no other queue waiting,
+until --window is full of them.
 
 What a job writes is held until its end and comes out in one piece: 64 MB of all of them in memory,
 the rest in unnamed files in $TMPDIR. A line may have 1,048,560 bytes. Ctrl-C stops the intake

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "exit_codes.hpp"
 #include "pawl/job.hpp"
+#include "pawl/options.hpp"
 #include "pawl/retry.hpp"
 
 namespace pawl_tool {
@@ -53,6 +55,11 @@ struct run_settings {
   std::chrono::nanoseconds timeout{0};            // of an attempt; 0: none
   std::chrono::nanoseconds after{0};              // due so long after it was read
   exit_codes dead_on;                             // exec: not worth a retry
+
+  pawl::rate_limit rate{};                            // of all starts
+  std::string own_queue = "run";                      // of jobs that name none
+  std::map<std::string, pawl::queue_options> queues;  // limits and weight of those that have any
+
   std::uint64_t halt = 0;  // stop the intake after so many failures; 0: never
 };
 

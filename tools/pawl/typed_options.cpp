@@ -8,6 +8,7 @@
 #include "backoff_text.hpp"
 #include "duration_text.hpp"
 #include "kind.hpp"
+#include "limits_text.hpp"
 #include "printable.hpp"
 #include "priority_text.hpp"
 
@@ -79,6 +80,24 @@ std::string settle_failures(const typed_options& typed, run_settings& settings) 
   return {};
 }
 
+std::string settle_limits(const typed_options& typed, run_settings& settings) {
+  if (typed.rate) {
+    const auto rate = parse_rate(*typed.rate);
+    if (!rate.value) return fmt::format("--rate: {}", rate.mistake);
+    settings.rate = *rate.value;
+  }
+  for (const std::string& text : typed.queues) {
+    const auto queue = parse_queue(text);
+    if (!queue.value) return fmt::format("--queue: {}", queue.mistake);
+    if (!settings.queues.emplace(queue.value->name, queue.value->options).second) {
+      return fmt::format("--queue: {} is there twice", queue.value->name);
+    }
+    if (!settings.jsonl) settings.own_queue = queue.value->name;
+  }
+  if (settings.jsonl || typed.queues.size() <= 1) return {};
+  return "--queue: only lines of --jsonl say which of several queues they are for";
+}
+
 std::string settle_input(const typed_options& typed, run_settings& settings) {
   if (typed.nul_separated && settings.jsonl) return "--jsonl reads lines: it goes without --null";
   if (typed.nul_separated) settings.delimiter = '\0';
@@ -124,6 +143,7 @@ std::string settle(const typed_options& typed, run_settings& settings) {
   if (mistake.empty()) mistake = settle_time("--timeout", typed.timeout, settings.timeout);
   if (mistake.empty()) mistake = settle_time("--after", typed.after, settings.after);
   if (mistake.empty()) mistake = settle_failures(typed, settings);
+  if (mistake.empty()) mistake = settle_limits(typed, settings);
   if (mistake.empty()) mistake = settle_concurrency(settings);
   return mistake;
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "settings.hpp"
 
@@ -19,6 +20,8 @@ struct typed_options {
   std::optional<std::string> timeout;
   std::optional<std::string> after;
   std::optional<std::string> dead_on;
+  std::optional<std::string> rate;
+  std::vector<std::string> queues;
 };
 
 // Completes `settings`, where the options that are a number or a name are already. Returns what is
