@@ -26,7 +26,7 @@ TEST(run_rate, starts_are_spaced) {
 
 TEST(run_rate, a_burst_starts_at_once_and_what_is_beyond_it_does_not) {
   const auto begin = clock::now();
-  pawl_process process({"run", "noop", "--keep-order", "-o", "jsonl", "--rate", "1/h,burst=3"});
+  pawl_process process({"run", "noop", "-o", "jsonl", "--rate", "1/h,burst=3"});
   process.write("1\n2\n3\n4\n");
   process.close_input();
   ASSERT_TRUE(becomes_true([&] { return lines_of(process.output_so_far()).size() == 3; }));
