@@ -182,7 +182,7 @@ enum class waiting_for : std::uint8_t {
   due_time,  // job_status::due
   gate,      // its queue is paused, held, stopped, or at one of its limits
   a_drain,   // its turn
-  kind,      // its kind is paused, held, or at one of its limits
+  kind,      // its kind is paused, held, at one of its limits, or its breaker is open
   tenant,    // its tenant is
 };
 inline constexpr std::size_t waiting_for_count = 6;

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "pawl/breaker.hpp"
 #include "pawl/counters.hpp"
 #include "pawl/health.hpp"
 #include "pawl/histogram.hpp"
@@ -69,7 +70,10 @@ struct kind_metrics {
   counters counts;
   job_histograms times;
   std::uint64_t running = 0;
-  std::uint64_t held_back = 0;  // jobs that wait for the limits or the pause of the kind
+  std::uint64_t held_back =
+      0;  // jobs that wait for the limits, the pause or the breaker of the kind
+  breaker_state breaker = breaker_state::none;
+  std::uint64_t breaker_opened = 0;  // times
 };
 
 // What one queue and one kind have in common. Of pairs without a job, ever, there is none.

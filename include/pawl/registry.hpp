@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "pawl/breaker.hpp"
 #include "pawl/codec.hpp"
 #include "pawl/context.hpp"
 #include "pawl/export.hpp"
@@ -42,6 +43,7 @@ struct kind_options {
   // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
   std::array<retry_rule, 4> rules{};
   pawl::limits limits{};
+  breaker_rule breaker{};  // when it is given a rest; default: never
 };
 
 class PAWL_EXPORT registry {

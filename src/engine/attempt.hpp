@@ -4,6 +4,8 @@
 //             text         the thread                     the thread
 //             is_used      the thread                     the thread
 //             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
+//             breaker_epoch  the thread, at the start     also who takes the job from its handler; relaxed:
+//                                                         the job's word comes after it and before that
 //
 // A stop source is made when a handler asks for its token, and is that attempt's own. Who asks an
 // attempt to stop sets a flag first, then looks for a source; who makes a source looks at the flags
@@ -17,6 +19,7 @@
 #include <stop_token>
 #include <string_view>
 
+#include "base/atomic.hpp"
 #include "job/extra.hpp"
 
 namespace pawl {
@@ -27,6 +30,7 @@ struct attempt {
   bool is_used = false;  // there may be a source
   std::mutex mutex;
   std::optional<std::stop_source> stop;
+  atomic<std::uint16_t> breaker_epoch{0};
 
   void note(std::string_view what) noexcept {
     text_bytes = static_cast<std::uint8_t>(what.copy(text_space.data(), text_space.size()));

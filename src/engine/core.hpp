@@ -57,7 +57,8 @@ struct running_kind {
                            : UINT64_MAX),
         attempts_max(e.options.max_attempts),
         blocking(e.options.blocking),
-        parallel(e.options.parallel) {}
+        parallel(e.options.parallel),
+        has_breaker(e.options.breaker.window != 0) {}
   handler call;
   void* user;
   bool (*fits)(std::span<const std::byte>);
@@ -65,6 +66,7 @@ struct running_kind {
   std::uint8_t attempts_max;
   bool blocking;
   bool parallel;
+  bool has_breaker;
 };
 
 struct core {

@@ -53,7 +53,10 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
   for (std::size_t i = 0; i < core_.kinds.size(); ++i) {
     const limits& wanted = core_.kinds[i].options.limits;
     core_.gates.of_kind(static_cast<unsigned>(i)).set_limits(wanted, 0);
-    has_limits = has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0;
+    const breaker_rule& rule = core_.kinds[i].options.breaker;
+    if (rule.window != 0) core_.gates.of_kind(static_cast<unsigned>(i)).set_breaker(rule);
+    has_limits =
+        has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0 || rule.window != 0;
   }
   if (has_limits) core_.gating.store(core::starts, seq_cst);
   if (is(executor::threads) && settings.given.dispatch) {

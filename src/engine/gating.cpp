@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/breaking.hpp"
 #include "engine/gate_timers.hpp"
 
 namespace pawl {
@@ -51,6 +52,19 @@ void close_queue(core& c, thread_context& context, ready_queue& queue,
                  gate_reason reason) noexcept {
   queue.gate().close(reason);
   if (queue.has_equipped()) give_up_permits(c, context, queue);
+}
+
+// Whether the gate's rate and its breaker let so many start now.
+bool may_start(const start_gate& gate, std::uint64_t now_ns, std::uint64_t count) noexcept {
+  if (gate.of().starts_ready(now_ns, count) < count) return false;
+  return gate.trips() == nullptr || gate.trips()->starts_ready(now_ns, count) == count;
+}
+
+// If they do not: when to ask again; 0: when something happens.
+std::uint64_t ask_again_at(const start_gate& gate, std::uint64_t now_ns,
+                           std::uint64_t count) noexcept {
+  const std::uint64_t at = gate.of().starts_ready_at(now_ns, count);
+  return gate.trips() == nullptr ? at : std::max(at, gate.trips()->ask_at(now_ns));
 }
 
 // One job's way through the gates on the thread that starts it.
@@ -155,14 +169,19 @@ class way {
 
   // Of each scope that has a rate, a start; or of none.
   rate_answer start_at_rates() noexcept {
-    const std::uint64_t now = core_.clock.boot_ns();
     const std::array<permits*, 4> rates{&kind_->of(), tenant_ == nullptr ? nullptr : &tenant_->of(),
                                         &queue_.limits(), &core_.all_starts};
+    const auto has_rate = [](const permits* p) { return p != nullptr && p->has_rate(); };
+    breaker* const trips = kind_->trips();
+    const bool is_timed = std::any_of(rates.begin(), rates.end(), has_rate) ||
+                          (trips != nullptr && !trips->is_closed());
+    // Where 0 is too early, because something has changed just now, park() looks again.
+    const std::uint64_t now = is_timed ? core_.clock.boot_ns() : 0;
     for (std::size_t i = 0; i < rates.size(); ++i) {
-      if (rates[i] == nullptr || !rates[i]->has_rate()) continue;
+      if (!has_rate(rates[i])) continue;
       if (rates[i]->try_start(now) == 0) continue;
       for (std::size_t j = 0; j < i; ++j) {
-        if (rates[j] != nullptr && rates[j]->has_rate()) rates[j]->take_back_start();
+        if (has_rate(rates[j])) rates[j]->take_back_start();
       }
       if (i < 2) {
         const bool is_parked =
@@ -181,7 +200,16 @@ class way {
       set_queue_timer(core_, context_, of_all ? scheduler_number : queue_.index(), ask_at);
       return rate_answer::closed;
     }
-    return rate_answer::go;
+    if (trips == nullptr) return rate_answer::go;
+    std::uint16_t epoch = 0;
+    if (trips->try_start(now, epoch)) {
+      context_.now_running.breaker_epoch.store(epoch, relaxed);
+      return rate_answer::go;
+    }
+    for (permits* const p : rates) {
+      if (has_rate(p)) p->take_back_start();
+    }
+    return park(*kind_, claimed_kind_) ? rate_answer::parked : rate_answer::again;
   }
 
   // Refused by the gate. False: the way has become free meanwhile. True: the place is gone.
@@ -206,8 +234,7 @@ class way {
     } else {
       gate.line().join(core_.lot, place_.slot(), gate.id());
     }
-    const std::uint64_t ask_at =
-        gate.of().starts_ready_at(now, std::uint64_t{gate.in_transit()} + 1);
+    const std::uint64_t ask_at = ask_again_at(gate, now, std::uint64_t{gate.in_transit()} + 1);
     if (ask_at != 0) set_gate_timer(core_, context_, gate, ask_at);
     return true;
   }
@@ -215,7 +242,7 @@ class way {
   [[nodiscard]] static bool is_free(start_gate& gate, bool claimed, std::uint64_t now_ns) noexcept {
     if (gate.is_closed() || gate.of().is_full()) return false;
     if (!claimed && !gate.line().is_empty()) return false;
-    return gate.of().starts_ready(now_ns, 1) != 0;
+    return may_start(gate, now_ns, 1);
   }
 
   core& core_;
@@ -247,8 +274,8 @@ bool admit_one(core& c, start_gate& gate, admitted& out, bool& is_out,
   if (gate.line().is_empty() || gate.is_closed()) return false;
   const std::uint64_t now = c.clock.boot_ns();
   const std::uint64_t wanted = std::uint64_t{gate.in_transit()} + 1;
-  if (gate.of().starts_ready(now, wanted) < wanted) {
-    ask_at_ns = gate.of().starts_ready_at(now, wanted);
+  if (!may_start(gate, now, wanted)) {
+    ask_at_ns = ask_again_at(gate, now, wanted);
     return false;
   }
   if (!gate.of().try_take()) return false;
@@ -286,13 +313,15 @@ passage pass_gates(core& c, thread_context& context, band_entry place, slot& job
   return way(c, context, place, job, word, of).go();
 }
 
-void take_back_start(core& c, job_scopes of) noexcept {
+void take_back_start(core& c, thread_context& context, job_scopes of) noexcept {
   start_gate* const tenant = tenant_gate(c, of.tenant);
   for (permits* const p :
        {&c.gates.of_kind(of.kind).of(), tenant == nullptr ? nullptr : &tenant->of(),
         &c.queues.at(of.queue)->limits(), &c.all_starts}) {
     if (p != nullptr && p->has_rate()) p->take_back_start();
   }
+  if (c.gates.of_kind(of.kind).trips() == nullptr) return;
+  tell_breaker(c, context, of.kind, context.now_running.breaker_epoch.load(relaxed), {});
 }
 
 void give_permits(core& c, thread_context& context, job_scopes of, std::uint64_t permits) noexcept {
@@ -320,16 +349,16 @@ passage equip_for_pool(core& c, thread_context& context, band_entry place) noexc
   if (!queue.gate().looks_open(has_permit)) return passage::closed;
   const passage p = pass_gates(c, context, place, job, word, of);
   if (p != passage::free) return p;
-  take_back_start(c, of);  // it is counted when it starts
   const held_permits mine = std::exchange(context.held, held_permits{});
   std::uint64_t permits = 0;
   if (mine.queue != nullptr) permits |= static_cast<std::uint64_t>(job_flag::permit_of_queue);
   if (mine.kind != nullptr) permits |= static_cast<std::uint64_t>(job_flag::permit_of_kind);
   if (mine.tenant != nullptr) permits |= static_cast<std::uint64_t>(job_flag::permit_of_tenant);
-  if (permits == 0) return passage::free;
-  queue.note_equipped(+1);
+  if (permits != 0) queue.note_equipped(+1);
   if (mine.kind != nullptr) mine.kind->note_in_transit(+1);
   if (mine.tenant != nullptr) mine.tenant->note_in_transit(+1);
+  take_back_start(c, context, of);  // it is counted when it starts; until then it is in transit
+  if (permits == 0) return passage::free;
   word = job_word{job.word.load(acquire)};
   if (place.names(word) && equip(job.word, word, permits)) return passage::free;
   give_permits(c, context, of, permits);

@@ -4,7 +4,7 @@
 // each that has one. The thread holds the permits (held_permits) while a handler is inside, and keeps
 // them for the next job of its batch if that needs the same ones. Refused by its queue or the scheduler,
 // a job stays with its place and the queue's gate closes for that reason until a permit comes back or a
-// timer fires. Refused by its kind or tenant, it is parked in that gate's line (start_gate.hpp) and its
+// timer fires. Refused by its kind, whose breaker is one more gate, or by its tenant, it is parked in that gate's line (start_gate.hpp) and its
 // place is gone; it returns through the front list of its queue, with a permit, as a flag of its word.
 //
 // No permit rests where nothing moves:
@@ -44,7 +44,7 @@ enum class passage : std::uint8_t {
 passage pass_gates(core& c, thread_context& context, band_entry place, slot& job, job_word word,
                    job_scopes of) noexcept;
 // The start did not happen after all.
-void take_back_start(core& c, job_scopes of) noexcept;
+void take_back_start(core& c, thread_context& context, job_scopes of) noexcept;
 
 // Permits that a job's word said it has, and that are the caller's now.
 void give_permits(core& c, thread_context& context, job_scopes of, std::uint64_t permits) noexcept;

@@ -66,6 +66,10 @@ metrics engine::read_metrics() const {
                        std::move(kinds[i].times),
                        kinds[i].running,
                        core_.gates.of_kind(number).waiting()});
+    if (const breaker* const b = core_.gates.of_kind(number).trips()) {
+      m.kinds.back().breaker = b->state(now);
+      m.kinds.back().breaker_opened = b->opened();
+    }
   }
   for (auto& [pair, sum] : pairs) {
     m.total += sum.counts;

@@ -1,5 +1,6 @@
 #include "engine/runner.hpp"
 
+#include "engine/breaking.hpp"
 #include "engine/ending.hpp"
 #include "engine/gating.hpp"
 #include "engine/handler_call.hpp"
@@ -53,6 +54,12 @@ bool expire_instead(core& c, thread_context& context, std::uint32_t slot_index, 
   if (c.has_histograms) note_began(context, of, job, c.clock);
 }
 
+[[gnu::noinline]] void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept {
+  const breaker_rule& rule = c.gates.of_kind(kind).trips()->rule();
+  tell_breaker(c, context, kind, context.now_running.breaker_epoch.load(relaxed),
+               {.counts = true, .slow = was_slow(c, context, rule)});
+}
+
 // From the start to the end of the attempt that `word` has begun.
 void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
                   job_word word) noexcept {
@@ -78,6 +85,8 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
     if (c.has_histograms) [[unlikely]]
       note_returned(c, context, of, job.submitted_ns);
+    if (kind.has_breaker) [[unlikely]]
+      tell_breaker_done(c, context, job.kind);
     end_completed(c, context, slot_index, job, word, of.counts);
   } else {
     settle(c, context, slot_index, word, said, fits);
@@ -120,7 +129,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   std::uint64_t brought = 0;
   if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word, brought)) {
     context.line.give_up_start();
-    if (is_gated) take_back_start(c, of);
+    if (is_gated) take_back_start(c, context, of);
     context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }

@@ -106,11 +106,20 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
 
 namespace {
 
+bool check_breaker(const breaker_rule& r) noexcept {
+  if (r.window == 0) return true;
+  return r.window <= 30'000 && r.attempts_min >= 1 && r.attempts_min <= r.window &&
+         r.failed_percent >= 1 && r.failed_percent <= 100 && r.slow_percent >= 1 &&
+         r.slow_percent <= 100 && is_duration(r.slow) && r.open_for > duration(0) &&
+         r.open_for <= std::chrono::hours(24) && r.trials >= 1;
+}
+
 status check_kind(const kind_options& k) noexcept {
   if (k.max_attempts == 0) return out_of_range("kind_options.max_attempts");
   if (!is_duration(k.run_timeout)) return out_of_range("kind_options.run_timeout");
   if (const status ok = check_backoff(k.backoff); !ok) return ok.error();
   if (!check_limits(k.limits)) return out_of_range("kind_options.limits");
+  if (!check_breaker(k.breaker)) return out_of_range("kind_options.breaker");
   for (const retry_rule& r : k.rules) {
     if (r.kind != 0 && r.attempts_max == 0) return out_of_range("kind_options.rules");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/breaking.hpp"
 #include "engine/ending.hpp"
 #include "engine/placing.hpp"
 #include "engine/timing.hpp"
@@ -131,7 +132,18 @@ class settlement {
                   "the handler of a job that had died of its overrun has returned", id_);
   }
 
+  void tell_breaker_of_it() noexcept {
+    if (!core_.running_kinds[kind_].has_breaker) return;
+    const breaker_rule& rule = core_.gates.of_kind(kind_).trips()->rule();
+    breaker_facts facts;
+    if (step_.failed) facts = failed_with(rule, step_.error);
+    if (step_.next == decision::step::complete) facts.counts = true;
+    facts.slow = facts.counts && was_slow(core_, context_, rule);
+    tell_breaker(core_, context_, kind_, context_.now_running.breaker_epoch.load(relaxed), facts);
+  }
+
   void go_on() noexcept {
+    tell_breaker_of_it();
     switch (word_.state()) {
       case job_state::scheduled:
         note_times(0);

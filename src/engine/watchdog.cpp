@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/membarrier.hpp"
+#include "engine/breaking.hpp"
 #include "engine/core.hpp"
 #include "engine/ending.hpp"
 #include "engine/handler_call.hpp"
@@ -105,8 +106,14 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
   counts.add(tally::overrun);
   c.say.say(log_level::error, "handler.overrun",
             "a handler is still inside after run_timeout and grace", p.job);
+  // Before the swap: afterwards the thread may be at another attempt.
+  const std::uint16_t epoch = watched.now_running.breaker_epoch.load(relaxed);
   if (c.settings.given.on_overrun == on_overrun::dead &&
       transition_to_overrun_dead(job.word, word)) {
+    if (c.running_kinds[job.kind].has_breaker) {
+      const breaker_rule& rule = c.gates.of_kind(job.kind).trips()->rule();
+      tell_breaker(c, context, job.kind, epoch, failed_with(rule, error_timeout));
+    }
     note_error(c, job, job.attempt, error_timeout, {});
     end_job(c, context, id_slot(p.job), word, dead_cause::timeout);
     settle_room(c, context);

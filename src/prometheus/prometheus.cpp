@@ -110,8 +110,15 @@ class writer {
     }
     write_rejected("", m_.unassigned);
     for (const kind_metrics& k : m_.kinds) {
-      page_.gauge("pawl_kind_held_back", "Jobs that wait for the limits of their kind",
+      page_.gauge("pawl_kind_held_back",
+                  "Jobs that wait for the limits or the breaker of their kind",
                   {{"kind", kind_name(k.kind)}}, k.held_back);
+      if (k.breaker == breaker_state::none) continue;
+      page_.count("pawl_breaker_opened_total", "Times the breaker of a kind has opened",
+                  {{"kind", kind_name(k.kind)}}, k.breaker_opened);
+      page_.gauge("pawl_breakers_open", "Kinds whose breaker is open or half open",
+                  {{"kind", kind_name(k.kind)}},
+                  std::uint64_t{k.breaker == breaker_state::closed ? 0u : 1u});
     }
     write_engine();
     return page_.families();

@@ -17,17 +17,20 @@
 //                                                               (I1)
 //             in_transit_ who grants, who claims     granters   relaxed: a number for rates
 //
-// Invariants  I1  At rest: nobody waits while the gate is open, has a permit left, and its rate lets a
-//                 start happen that no job in transit is going to use; unless a timer is set.
+// Invariants  I1  At rest: nobody waits while the gate is open, has a permit left, and its rate and its
+//                 breaker let a start happen that no job in transit is going to use; unless a timer
+//                 is set.
 //             I2  Jobs leave the line in the order in which they joined it.
 //
 // Checked by tests/engine/limits_test.cpp, tests/model/limit_model.cpp.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "base/atomic.hpp"
+#include "ready/breaker.hpp"
 #include "ready/parking.hpp"
 #include "ready/permits.hpp"
 
@@ -67,6 +70,10 @@ class alignas(cache_line_bytes) start_gate {
       take_off(limited);
     }
   }
+  // Before the first start.
+  void set_breaker(const breaker_rule& rule) { breaker_ = std::make_unique<breaker>(rule); }
+  // Null: it has no breaker.
+  [[nodiscard]] breaker* trips() const noexcept { return breaker_.get(); }
   [[nodiscard]] permits& of() noexcept { return of_; }
   [[nodiscard]] const permits& of() const noexcept { return of_; }
 
@@ -99,6 +106,7 @@ class alignas(cache_line_bytes) start_gate {
   atomic<std::uint32_t> waiting_{0};
   atomic<std::uint32_t> in_transit_{0};
   permits of_;
+  std::unique_ptr<breaker> breaker_;
   std::mutex mutex_;
   parked_line line_;
 };

@@ -348,6 +348,25 @@ TEST(prometheus_test, names_are_bounded_and_the_rest_is_added_up) {
   EXPECT_EQ(p.sum("pawl_kind_held_back"), 190);
 }
 
+TEST(prometheus_test, breakers_are_there_where_kinds_have_one) {
+  metrics m;
+  const breaker_state states[] = {breaker_state::none, breaker_state::closed, breaker_state::open,
+                                  breaker_state::half_open};
+  for (std::uint16_t k = 0; k < 4; ++k) {
+    m.kinds.emplace_back();
+    m.kinds.back().name = "kind." + std::to_string(k);
+    m.kinds.back().kind.index = k;
+    m.kinds.back().breaker = states[k];
+    m.kinds.back().breaker_opened = k;
+  }
+  const parsed_text p = parse(to_prometheus(m));
+  ASSERT_FALSE(HasFailure());
+  EXPECT_EQ(p.sum("pawl_breakers_open"), 2);
+  EXPECT_EQ(p.sum("pawl_breakers_open", {{"kind", "kind.1"}}), 0);
+  EXPECT_EQ(p.sum("pawl_breakers_open", {{"kind", "kind.3"}}), 1);
+  EXPECT_EQ(p.sum("pawl_breaker_opened_total"), 6);
+}
+
 TEST(prometheus_test, an_empty_scheduler_is_a_valid_page) {
   const parsed_text p = parse(to_prometheus(metrics{}));
   EXPECT_FALSE(HasFailure());

@@ -1,0 +1,93 @@
+// ready/breaker.hpp -- the circuit breaker of one kind, for many threads.
+//
+// Roles       try_start, end: any thread that makes attempts.  the rest: any thread.
+// Progress    lock-free.
+//
+// State       field    written by                 read by  order
+//             word_    who starts or ends an      all      seq_cst: who ends one changes it, then looks
+//                      attempt                             who waits; who waits says so, then looks here
+//             opened_  who opens it               all      relaxed: a number
+//
+// Invariants  I1  While it is not closed, no more trials are out than the rule says.
+//             I2  At rest: nobody waits for a closed one, or for a trial that is to be had; unless a timer
+//                 is set (start_gate.hpp I1).
+//
+// Checked by tests/policy/breaker_test.cpp, tests/model/breaker_model.cpp, tests/engine/breaker_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "policy/breaker.hpp"
+
+namespace pawl {
+
+class breaker {
+ public:
+  explicit breaker(const breaker_rule& rule) noexcept : rule_(rule) {}
+  [[nodiscard]] const breaker_rule& rule() const noexcept { return rule_; }
+
+  [[nodiscard]] bool is_closed() const noexcept {
+    return breaker_word{word_.load(relaxed)}.now() == breaker_word::phase::closed;
+  }
+
+  // False: not now. `epoch`: the attempt's.
+  bool try_start(std::uint64_t now_ns, std::uint16_t& epoch) noexcept {
+    breaker_word w{word_.load(seq_cst)};
+    for (;;) {
+      if (breaker_ready(rule_, w, now_ns, 1) == 0) return false;
+      const breaker_word next = breaker_start(w);
+      if (next == w || word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
+        epoch = next.epoch();
+        return true;
+      }
+    }
+  }
+
+  enum class change : std::uint8_t {
+    none,
+    more,    // another trial may be had
+    opened,  // those that wait need a timer
+    closed,
+  };
+  // An attempt of that epoch is over, or was not made after all. Unless `none`: look who waits.
+  change end(std::uint16_t epoch, const breaker_facts& facts, std::uint64_t now_ns) noexcept {
+    breaker_word w{word_.load(seq_cst)};
+    breaker_word next = breaker_end(rule_, w, epoch, facts, now_ns);
+    while (next != w && !word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
+      next = breaker_end(rule_, w, epoch, facts, now_ns);
+    }
+    if (next == w) return change::none;
+    if (next.now() == w.now()) {
+      const bool gave_back =
+          w.now() == breaker_word::phase::half_open && next.number(0) < w.number(0);
+      return gave_back ? change::more : change::none;
+    }
+    if (next.now() == breaker_word::phase::closed) return change::closed;
+    opened_.fetch_add(1, relaxed);
+    return change::opened;
+  }
+
+  // How many may start now, at most `most`.
+  [[nodiscard]] std::uint64_t starts_ready(std::uint64_t now_ns,
+                                           std::uint64_t most) const noexcept {
+    return breaker_ready(rule_, breaker_word{word_.load(seq_cst)}, now_ns, most);
+  }
+  [[nodiscard]] std::uint64_t ask_at(std::uint64_t now_ns) const noexcept {
+    return breaker_ask_at(breaker_word{word_.load(seq_cst)}, now_ns);
+  }
+  [[nodiscard]] breaker_state state(std::uint64_t now_ns) const noexcept {
+    const breaker_word w{word_.load(relaxed)};
+    if (w.now() == breaker_word::phase::closed) return breaker_state::closed;
+    return breaker_ask_at(w, now_ns) != 0 ? breaker_state::open : breaker_state::half_open;
+  }
+  // Times it has opened.
+  [[nodiscard]] std::uint64_t opened() const noexcept { return opened_.load(relaxed); }
+
+ private:
+  const breaker_rule rule_;
+  alignas(cache_line_bytes) atomic<std::uint64_t> word_{0};
+  atomic<std::uint64_t> opened_{0};
+};
+
+}  // namespace pawl
