@@ -3,26 +3,16 @@
 // What must hold: at rest every job was started once, or waits for a breaker that has opened again, and a
 // timer is set; while it is half open no more trials are out than may be. Method: the breaker is open and
 // its time is over. Threads start a job each by the steps of engine/gating.cpp and breaking.cpp: try, or
-// join the line under the lock after one more look; tell what became of it, then look at the line. The lock
-// is a spin lock, the line an array. Seeded bugs leave out one step each.
+// join the line under the lock after one more look; tell what became of it, then look at the line. The mutex
+// is a toy, the line an array. Seeded bugs leave out one step each.
 #include <gtest/gtest.h>
 
 #include "explorer/explorer.hpp"
 #include "ready/breaker.hpp"
+#include "toy_mutex.hpp"
 
 namespace pawl::model {
 namespace {
-
-class spin_lock {
- public:
-  void lock() noexcept {
-    while (held_.exchange(true, acquire)) cpu_pause();
-  }
-  void unlock() noexcept { held_.store(false, release); }
-
- private:
-  atomic<bool> held_{false};
-};
 
 enum class bug : std::uint8_t {
   none,
@@ -138,7 +128,7 @@ class breaker_scenario : public scenario {
   }
 
   breaker breaker_{rule};
-  spin_lock lock_;
+  toy_mutex lock_;
   atomic<unsigned> says_waiting_{0};
   plain<unsigned> waiting_{0};
   unsigned line_[Shape.jobs + 1] = {};

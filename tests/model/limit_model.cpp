@@ -3,7 +3,7 @@
 // What must hold: at no time more run than the limit; at rest every job was started, once, nobody waits,
 // and no permit is out. For a queue: at rest its gate is open. Method: threads that start a job each, by
 // the steps of engine/gating.cpp: enter, or join the line under the lock after one more look; give the
-// permit back, then look at the line. Another one pauses and resumes. The lock is a spin lock, the line an
+// permit back, then look at the line. Another one pauses and resumes. The mutex is a toy, the line an
 // array. Seeded bugs replace one step each.
 #include <gtest/gtest.h>
 
@@ -11,20 +11,10 @@
 #include "ready/active_set.hpp"
 #include "ready/queue_gate.hpp"
 #include "ready/start_gate.hpp"
+#include "toy_mutex.hpp"
 
 namespace pawl::model {
 namespace {
-
-class spin_lock {
- public:
-  void lock() noexcept {
-    while (held_.exchange(true, acquire)) cpu_pause();
-  }
-  void unlock() noexcept { held_.store(false, release); }
-
- private:
-  atomic<bool> held_{false};
-};
 
 enum class bug : std::uint8_t {
   none,
@@ -109,7 +99,7 @@ class line_scenario : public scenario {
   }
 
   start_gate gate_{1};
-  spin_lock lock_;
+  toy_mutex lock_;
   plain<unsigned> waiting_{0};
   unsigned line_[Shape.jobs + 1] = {};
   atomic<unsigned> inside_{0};

@@ -5,7 +5,7 @@
 // Method: a thread makes two attempts of two jobs, one after another on one line; each may make a
 // source, as context::stop_token() does; the second stays. A canceller, a watchdog and a thread that
 // stops the scheduler set their flags and ask, as handler_call::ask_to_stop() does. The mutex is a
-// spin lock, the source a number, plain data under the lock. Seeded bugs replace one step each.
+// toy, the source a number, plain data under the lock. Seeded bugs replace one step each.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,20 +13,10 @@
 #include "explorer/explorer.hpp"
 #include "job/word.hpp"
 #include "ready/board.hpp"
+#include "toy_mutex.hpp"
 
 namespace pawl::model {
 namespace {
-
-class toy_mutex {
- public:
-  void lock() noexcept {
-    while (held_.exchange(true, acquire)) cpu_pause();
-  }
-  void unlock() noexcept { held_.store(false, release); }
-
- private:
-  atomic<bool> held_{false};
-};
 
 enum class bug : std::uint8_t {
   none,
