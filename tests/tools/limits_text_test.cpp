@@ -72,8 +72,10 @@ TEST(limits_text, says_what_is_wrong_with_a_rate) {
       {"50/s,", "\"\" is not burst=N"},
       {"50/s,10", "\"10\" is not burst=N"},
       {"50/s,burst=0", "burst \"0\" is not a number from 1 to 4294967295"},
-      {"50/s,burst=1,burst=2", "burst is there twice"},
-      {"50/s,burst=1,rate=2/s", "rate is there twice"},
+      {"50/s,burst=1,burst=2", "burst \"1,burst=2\" is not a number"},
+      {"50/s,burst=1,rate=2/s", "burst \"1,rate=2/s\" is not a number"},
+      {"50/s,burst=1,weight=2", "burst \"1,weight=2\" is not a number"},
+      {"50/s,concurrency=2", "\"concurrency=2\" is not burst=N"},
   };
   for (const auto& [text, mistake] : mistakes) {
     const auto read = parse_rate(text);
@@ -97,6 +99,8 @@ TEST(limits_text, says_what_is_wrong_with_a_queue) {
       {"a:burst=2", "a burst is for a rate"},
       {"a:rate=2", "\"2\" is not COUNT/TIME"},
       {"a:rate=2/s,", "\"\" is none of"},
+      {"a:rate=2/s,rate=2/s", "rate is there twice"},
+      {"a:rate=2/s,burst=1,burst=2", "burst is there twice"},
   };
   for (const auto& [text, mistake] : mistakes) {
     const auto read = parse_queue(text);

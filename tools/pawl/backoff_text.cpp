@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <optional>
 #include <utility>
 
 #include "duration_text.hpp"
 #include "printable.hpp"
+#include "whole_number.hpp"
 
 namespace pawl_tool {
 
@@ -112,14 +112,9 @@ class backoff_reader {
 
   std::string take_factor(std::string_view part) {
     if (factor_) return "the factor is there twice";
-    unsigned factor = 0;
-    const char* const end = part.data() + part.size();
-    const auto [rest, error] = std::from_chars(part.data() + 1, end, factor);
-    if (error != std::errc() || rest != end || factor < 1 || factor > factor_max) {
-      return fmt::format("{} is not a factor from x1 to x1000", printable(part));
-    }
-    factor_ = factor;
-    return {};
+    factor_ = parse_whole_number(part.substr(1), 1, factor_max);
+    if (factor_) return {};
+    return fmt::format("{} is not a factor from x1 to x1000", printable(part));
   }
 
   // What can be judged only when all of it is known.

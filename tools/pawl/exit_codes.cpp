@@ -2,20 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "printable.hpp"
+#include "whole_number.hpp"
 
 namespace pawl_tool {
 
 namespace {
 
 std::optional<unsigned> parse_code(std::string_view text) {
-  unsigned code = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, code);
-  if (error != std::errc() || rest != end || code < 1 || code > 255) return std::nullopt;
-  return code;
+  return parse_whole_number(text, 1, 255);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "duration_text.hpp"
 #include "printable.hpp"
 #include "queue_name.hpp"
+#include "whole_number.hpp"
 
 namespace pawl_tool {
 
@@ -19,25 +19,16 @@ namespace {
 constexpr pawl::duration per_max = std::chrono::hours(24);
 constexpr std::uint32_t weight_max = 1'000;
 
-std::optional<std::uint32_t> parse_count(std::string_view text, std::uint32_t most) {
-  std::uint32_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
-  if (error != std::errc() || rest != end || count < 1 || count > most) return std::nullopt;
-  return count;
-}
-
 // "250ms", or a unit alone.
 std::optional<pawl::duration> parse_period(std::string_view text) {
   const bool is_unit = !text.empty() && text.front() >= 'a' && text.front() <= 'z';
   return parse_duration(is_unit ? '1' + std::string(text) : std::string(text));
 }
 
-// The parts after the name of a queue, or all of a rate.
 class limits_reader {
  public:
-  // The first mistake, or empty.
-  std::string read(std::string_view text) {
+  // The parts after the name of a queue. The first mistake, or empty.
+  std::string read_parts(std::string_view text) {
     for (bool last = false; !last;) {
       const std::size_t comma = text.find(',');
       last = comma == text.npos;
@@ -47,15 +38,15 @@ class limits_reader {
     if (burst_ && !rate_) return "a burst is for a rate";
     return {};
   }
+  // A rate and its burst, the same.
   std::string read_rate(std::string_view text) {
     const std::size_t comma = text.find(',');
     if (std::string mistake = take_rate(text.substr(0, comma)); !mistake.empty()) return mistake;
     if (comma == text.npos) return {};
     const std::string_view rest = text.substr(comma + 1);
-    if (!rest.starts_with("burst=")) {
-      return fmt::format("{} is not burst=N", printable(rest));
-    }
-    return read(rest);
+    constexpr std::string_view burst = "burst=";
+    if (!rest.starts_with(burst)) return fmt::format("{} is not burst=N", printable(rest));
+    return take_count("burst", rest.substr(burst.size()), UINT32_MAX, burst_);
   }
 
   [[nodiscard]] pawl::rate_limit rate() const {
@@ -87,7 +78,7 @@ class limits_reader {
   static std::string take_count(std::string_view name, std::string_view value, std::uint32_t most,
                                 std::optional<std::uint32_t>& into) {
     if (into) return fmt::format("{} is there twice", name);
-    into = parse_count(value, most);
+    into = parse_whole_number(value, 1, most);
     if (into) return {};
     return fmt::format("{} {} is not a number from 1 to {}", name, printable(value), most);
   }
@@ -95,7 +86,7 @@ class limits_reader {
   std::string take_rate(std::string_view value) {
     if (rate_) return "rate is there twice";
     const std::size_t slash = value.find('/');
-    const auto starts = parse_count(value.substr(0, slash), UINT32_MAX);
+    const auto starts = parse_whole_number(value.substr(0, slash), 1, UINT32_MAX);
     const auto per = slash == value.npos ? std::nullopt : parse_period(value.substr(slash + 1));
     if (!starts || !per) {
       return fmt::format("{} is not COUNT/TIME, such as 50/s", printable(value));
@@ -130,7 +121,8 @@ parsed<named_queue> parse_queue(std::string_view text) {
     return {std::nullopt, fmt::format("{} is no name: {}", printable(name), queue_name_rule)};
   }
   limits_reader reader;
-  std::string mistake = colon == text.npos ? std::string() : reader.read(text.substr(colon + 1));
+  std::string mistake =
+      colon == text.npos ? std::string() : reader.read_parts(text.substr(colon + 1));
   if (!mistake.empty()) return {std::nullopt, std::move(mistake)};
   return {named_queue{std::string(name), reader.options()}, {}};
 }
