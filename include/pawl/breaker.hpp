@@ -9,6 +9,8 @@
 //              run_timeout that had passed), unless the kind of its error is one of `ignored`. Nothing else
 //              counts either way: snooze, rate_limited, yield, interrupted, cancelled, a payload that cannot
 //              be decoded. Nor does an attempt that had started before the breaker last changed.
+// Seen:        kind_metrics::breaker and breaker_opened; the log's breaker.opened and breaker.closed.
+// A trial whose handler never returns keeps it half open, unless on_overrun::dead takes the job from it.
 // The circuit breaker of M. Nygard, "Release It!" (2007).
 #pragma once
 

@@ -70,8 +70,7 @@ struct kind_metrics {
   counters counts;
   job_histograms times;
   std::uint64_t running = 0;
-  std::uint64_t held_back =
-      0;  // jobs that wait for the limits, the pause or the breaker of the kind
+  std::uint64_t held_back = 0;  // jobs that wait for its limits, its pause or its breaker
   breaker_state breaker = breaker_state::none;
   std::uint64_t breaker_opened = 0;  // times
 };

@@ -4,8 +4,11 @@
 //             text         the thread                     the thread
 //             is_used      the thread                     the thread
 //             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
-//             breaker_epoch  the thread, at the start     also who takes the job from its handler; relaxed:
-//                                                         the job's word comes after it and before that
+//             breaker_epoch
+//                          the thread, at the start       the thread, and who takes the job from its
+//                                                         handler; relaxed: the swap of the job's word
+//                                                         that starts it comes after it, and the one
+//                                                         that takes it says whose it was
 //
 // A stop source is made when a handler asks for its token, and is that attempt's own. Who asks an
 // attempt to stop sets a flag first, then looks for a source; who makes a source looks at the flags

@@ -4,8 +4,9 @@
 // each that has one. The thread holds the permits (held_permits) while a handler is inside, and keeps
 // them for the next job of its batch if that needs the same ones. Refused by its queue or the scheduler,
 // a job stays with its place and the queue's gate closes for that reason until a permit comes back or a
-// timer fires. Refused by its kind, whose breaker is one more gate, or by its tenant, it is parked in that gate's line (start_gate.hpp) and its
-// place is gone; it returns through the front list of its queue, with a permit, as a flag of its word.
+// timer fires. Refused by its kind, whose breaker is one more gate, or by its tenant, it is parked in that
+// gate's line (start_gate.hpp) and its place is gone; it returns through the front list of its queue, with a
+// permit, as a flag of its word.
 //
 // No permit rests where nothing moves:
 //   - a thread gives back what it holds when its batch is through;

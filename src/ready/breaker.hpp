@@ -27,6 +27,7 @@ class breaker {
   explicit breaker(const breaker_rule& rule) noexcept : rule_(rule) {}
   [[nodiscard]] const breaker_rule& rule() const noexcept { return rule_; }
 
+  // relaxed: a hint, whether a start needs the time.
   [[nodiscard]] bool is_closed() const noexcept {
     return breaker_word{word_.load(relaxed)}.now() == breaker_word::phase::closed;
   }
@@ -77,7 +78,7 @@ class breaker {
     return breaker_ask_at(breaker_word{word_.load(seq_cst)}, now_ns);
   }
   [[nodiscard]] breaker_state state(std::uint64_t now_ns) const noexcept {
-    const breaker_word w{word_.load(relaxed)};
+    const breaker_word w{word_.load(relaxed)};  // relaxed: for who looks from outside
     if (w.now() == breaker_word::phase::closed) return breaker_state::closed;
     return breaker_ask_at(w, now_ns) != 0 ? breaker_state::open : breaker_state::half_open;
   }
