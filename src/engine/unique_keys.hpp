@@ -124,7 +124,7 @@ class unique_keys {
   static constexpr unsigned shard_bits = 6;
   struct alignas(cache_line_bytes) shard {
     std::mutex mutex;
-    key_table keys;
+    key_table<key_entry> keys;
   };
 
   // The table goes by the other half of the hash.

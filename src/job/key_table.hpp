@@ -1,28 +1,30 @@
-// job/key_table.hpp -- unique keys and who holds them: a flat hash table, 32 bytes a place.
+// job/key_table.hpp -- a flat hash table of what goes by a key: who holds a unique one, a lane.
 //
 // Linear probing without tombstones: taking an entry out moves those behind it back. The table doubles
 // when three quarters are full and halves when an eighth is, so its memory follows its size; the first
-// places are kept. One user at a time (unique_keys.hpp has a lock for each table).
+// places are kept. One user at a time (unique_keys.hpp and lanes.hpp have a lock for each table).
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/key_hash.hpp"
+#include "base/mapped_array.hpp"
 #include "pawl/job.hpp"
 #include "pawl/unique.hpp"
 
 namespace pawl {
 
+// Who holds a unique key.
 struct key_entry {
   key_hash key;
   job_id job;              // 0: an empty place
   std::uint64_t bits = 0;  // 63..2 kept until, ns of the boot clock   1 the job let go   0 until
 
+  [[nodiscard]] bool is_empty() const noexcept { return !job; }
   [[nodiscard]] std::uint64_t kept_until_ns() const noexcept { return bits >> 2; }
   [[nodiscard]] bool has_let_go() const noexcept { return (bits & 2) != 0; }
   [[nodiscard]] unique_until until() const noexcept {
@@ -38,31 +40,33 @@ struct key_entry {
 };
 static_assert(sizeof(key_entry) == 32);
 
-// References to entries are valid until the next insert, erase or clean.
+// `Entry` is a value with a `key` and is_empty(). References to entries are valid until the next insert,
+// erase or clean.
+template <class Entry>
 class key_table {
  public:
   static constexpr std::size_t places_min = 16;
 
   // Null: it is not there.
-  key_entry* find(const key_hash& key) noexcept {
-    if (places_ == nullptr) return nullptr;
-    key_entry& e = places_[place_of(key)];
-    return e.job ? &e : nullptr;
+  Entry* find(const key_hash& key) noexcept {
+    if (places_.is_null()) return nullptr;
+    Entry& e = places_[place_of(key)];
+    return e.is_empty() ? nullptr : &e;
   }
 
-  // An entry for a key that has none; the caller makes somebody hold it. Null: no memory.
-  key_entry* insert(const key_hash& key) noexcept {
+  // An entry for a key that has none; the caller makes it one that is not empty. Null: no memory.
+  Entry* insert(const key_hash& key) noexcept {
     if (size_ + 1 > capacity_ / 4 * 3 && !resize(std::max(capacity_ * 2, places_min))) {
       return nullptr;
     }
     ++size_;
-    key_entry& e = places_[place_of(key)];
+    Entry& e = places_[place_of(key)];
     e.key = key;
     return &e;
   }
 
-  void erase(key_entry& e) noexcept {
-    take_out(static_cast<std::size_t>(&e - places_.get()));
+  void erase(Entry& e) noexcept {
+    take_out(static_cast<std::size_t>(&e - places_.data()));
     shrink();
   }
 
@@ -72,7 +76,7 @@ class key_table {
     if (size_ == 0) return;
     for (; looks > 0; --looks) {
       cursor_ &= capacity_ - 1;
-      if (places_[cursor_].job && is_over(std::as_const(places_[cursor_]))) {
+      if (!places_[cursor_].is_empty() && is_over(std::as_const(places_[cursor_]))) {
         take_out(cursor_);  // another one may be there now
       } else {
         ++cursor_;
@@ -81,21 +85,38 @@ class key_table {
     shrink();
   }
 
+  // Calls f(entry) of all, or of those whose keys end in these bits. f must not change the table.
+  template <class F>
+  void for_each(F f) noexcept {
+    for (std::size_t i = 0; i < capacity_; ++i) {
+      if (!places_[i].is_empty()) f(places_[i]);
+    }
+  }
+  template <class F>
+  void for_each_ending(std::uint64_t bits, std::uint64_t mask, F f) noexcept {
+    PAWL_CHECK(capacity_ <= mask);
+    for (std::size_t at = bits; capacity_ != 0; ++at) {
+      at &= capacity_ - 1;
+      if (places_[at].is_empty()) return;
+      if ((places_[at].key.low & mask) == bits) f(places_[at]);
+    }
+  }
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] std::size_t memory_bytes() const noexcept { return capacity_ * sizeof(key_entry); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return capacity_ * sizeof(Entry); }
 
  private:
   // Where the key is, or else the place for it.
   [[nodiscard]] std::size_t place_of(const key_hash& key) const noexcept {
     std::size_t at = key.low & (capacity_ - 1);
-    while (places_[at].job && places_[at].key != key) at = (at + 1) & (capacity_ - 1);
+    while (!places_[at].is_empty() && places_[at].key != key) at = (at + 1) & (capacity_ - 1);
     return at;
   }
 
   // An entry behind the hole moves into it, unless its first place lies between the two.
   void take_out(std::size_t hole) noexcept {
     const std::size_t mask = capacity_ - 1;
-    for (std::size_t at = (hole + 1) & mask; places_[at].job; at = (at + 1) & mask) {
+    for (std::size_t at = (hole + 1) & mask; !places_[at].is_empty(); at = (at + 1) & mask) {
       const std::size_t from_first = (at - places_[at].key.low) & mask;
       if (from_first < ((at - hole) & mask)) continue;
       places_[hole] = places_[at];
@@ -111,17 +132,17 @@ class key_table {
   }
 
   bool resize(std::size_t capacity) noexcept {
-    std::unique_ptr<key_entry[]> places(new (std::nothrow) key_entry[capacity]);
-    if (places == nullptr) return false;
+    mapped_array<Entry> places(capacity);
+    if (places.is_null()) return false;
     places_.swap(places);
     const std::size_t before = std::exchange(capacity_, capacity);
     for (std::size_t i = 0; i < before; ++i) {
-      if (places[i].job) places_[place_of(places[i].key)] = places[i];
+      if (!places[i].is_empty()) places_[place_of(places[i].key)] = places[i];
     }
     return true;
   }
 
-  std::unique_ptr<key_entry[]> places_;
+  mapped_array<Entry> places_;
   std::size_t capacity_ = 0;  // 0 or a power of two
   std::size_t size_ = 0;
   std::size_t cursor_ = 0;  // of clean()

@@ -458,7 +458,7 @@ TEST_F(unique, tables_and_blocks_follow_the_keys_that_are_held) {
   };
   run_wave(0s);
   const std::uint64_t blocks = w.e->parts().payloads.memory_bytes();
-  constexpr std::size_t baseline = 64 * key_table::places_min * sizeof(key_entry);
+  constexpr std::size_t baseline = 64 * key_table<key_entry>::places_min * sizeof(key_entry);
   for (int i = 0; i < scaled(180); ++i) {
     run_wave(0s);
     ASSERT_EQ(keys.size(), 0u);

@@ -19,7 +19,7 @@ using test::one_in;
 
 using model = std::map<std::pair<std::uint64_t, std::uint64_t>, job_id>;
 
-void expect_equal(key_table& table, const model& expected) {
+void expect_equal(key_table<key_entry>& table, const model& expected) {
   ASSERT_EQ(table.size(), expected.size());
   for (const auto& [key, job] : expected) {
     const key_entry* const e = table.find({key.first, key.second});
@@ -30,7 +30,7 @@ void expect_equal(key_table& table, const model& expected) {
 
 TEST(key_table, agrees_with_a_map_while_it_grows_and_shrinks) {
   test::random_source random(test::fresh_seed());
-  key_table table;
+  key_table<key_entry> table;
   model expected;
   std::uint64_t next_job = 1;
   for (int round = 0; round < test::scaled(60); ++round) {
@@ -59,7 +59,7 @@ TEST(key_table, agrees_with_a_map_while_it_grows_and_shrinks) {
 TEST(key_table, cleaning_finds_all_that_is_over_in_as_many_looks_as_there_are_places) {
   // Every third is over, also where one that is over moves into the place of another.
   for (const std::uint64_t mask : {std::uint64_t{UINT64_MAX}, std::uint64_t{3}}) {
-    key_table table;
+    key_table<key_entry> table;
     model kept;
     for (std::uint64_t i = 0; i < 1000; ++i) {
       table.insert({i, (i * 0x9e3779b97f4a7c15u) & mask})
@@ -76,21 +76,22 @@ TEST(key_table, cleaning_finds_all_that_is_over_in_as_many_looks_as_there_are_pl
 }
 
 TEST(key_table, gives_its_memory_back_but_for_the_first_places) {
-  key_table table;
+  key_table<key_entry> table;
   EXPECT_EQ(table.memory_bytes(), 0u);
   const auto key = [](std::uint64_t i) { return key_hash{i, i * 0x9e3779b97f4a7c15u}; };
   const auto count = static_cast<std::uint64_t>(test::scaled(100'000));
   for (std::uint64_t i = 0; i < count; ++i) {
     table.insert(key(i))->hold(job_id{1}, unique_until::finished, 0);
-    ASSERT_LE(table.memory_bytes(), std::max(i * 3, key_table::places_min) * sizeof(key_entry));
+    ASSERT_LE(table.memory_bytes(),
+              std::max(i * 3, key_table<key_entry>::places_min) * sizeof(key_entry));
   }
   for (std::uint64_t i = 0; i < count; ++i) {
     table.erase(*table.find(key(i)));
     const std::uint64_t left = count - i - 1;
     ASSERT_LE(table.memory_bytes(),
-              std::max((left + 1) * 8, key_table::places_min) * sizeof(key_entry));
+              std::max((left + 1) * 8, key_table<key_entry>::places_min) * sizeof(key_entry));
   }
-  EXPECT_EQ(table.memory_bytes(), key_table::places_min * sizeof(key_entry));
+  EXPECT_EQ(table.memory_bytes(), key_table<key_entry>::places_min * sizeof(key_entry));
 }
 
 TEST(key_table, keeps_what_an_entry_says_apart) {
