@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, reject_count> reject_names{
     "memory",   "too_large",  "unknown_kind",   "unknown_queue", "unknown_tenant", "intake_closed",
     "stopping", "forked",     "overloaded",     "bad_option",    "duplicate"};
 constexpr std::array<std::string_view, waiting_for_count> waiting_names{
-    "nothing", "due_time", "gate", "a_drain", "kind", "tenant"};
+    "nothing", "due_time", "gate", "a_drain", "kind", "tenant", "lane"};
 constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_full",
                                                                 "queue_full",
                                                                 "failing",
@@ -43,7 +43,8 @@ constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_fu
                                                                 "threads_stuck",
                                                                 "timers_late",
                                                                 "dead_letters_nearly_full",
-                                                                "payload_memory_nearly_full"};
+                                                                "payload_memory_nearly_full",
+                                                                "lanes_stopped"};
 constexpr std::array<std::string_view, 3> severity_names{"info", "warning", "error"};
 constexpr std::array<std::string_view, 3> status_names{"ok", "degraded", "unhealthy"};
 }  // namespace

@@ -132,7 +132,9 @@ scheduler::~scheduler() {
 
 result<queue_ref> scheduler::queue(std::string_view name, const queue_options& wanted) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->queue(name, wanted);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->queue(*context, name, wanted);
 }
 
 submit_answer scheduler::submit(queue_ref queue, kind_ref kind, std::span<const std::byte> payload,
@@ -201,6 +203,11 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
 result<job_status> scheduler::find(job_id id) const noexcept {
   if (impl_->is_child()) return is_forked;
   return impl_->core->find(id);
+}
+
+result<lane_status> scheduler::find(lane_ref lane) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->find(lane);
 }
 
 result<job_status> scheduler::wait(job_id id, duration limit) noexcept {
@@ -282,17 +289,23 @@ result<ticket> scheduler::set_limits(scope of, const limits& wanted) noexcept {
 
 result<ticket> scheduler::close_intake(scope of) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->set_intake(of, false);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_intake(*context, of, false);
 }
 
 result<ticket> scheduler::open_intake(scope of) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->set_intake(of, true);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_intake(*context, of, true);
 }
 
 result<ticket> scheduler::set_options(queue_ref queue, const queue_options& wanted) noexcept {
   if (impl_->is_child()) return is_forked;
-  return impl_->core->set_options(queue, wanted);
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_options(*context, queue, wanted);
 }
 
 status scheduler::stop(duration limit) noexcept {

@@ -291,7 +291,8 @@ bool test_scheduler::impl::start_job(std::uint64_t place, ready_queue& queue,
                                      unsigned band) noexcept {
   core& c = engine_->parts();
   const slot& job = c.jobs[band_entry{place}.slot()];
-  const std::uint64_t ready_since = job.by_wall_clock ? clock.boot_ns() : std::uint64_t{job.due_ns};
+  const std::uint64_t ready_since =
+      job.has(by_wall_clock) ? clock.boot_ns() : std::uint64_t{job.due_ns};
   start s = run_as(*drain_, place, false);
   if (s == start::needs_thread) {
     thread_context* const own = blocking_context();

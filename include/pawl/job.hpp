@@ -49,6 +49,12 @@ struct tenant_ref {
   friend bool operator==(tenant_ref, tenant_ref) noexcept = default;
 };
 
+// The jobs of one key in a queue: pawl/lane.hpp. The key is not empty; any bytes.
+struct lane_ref {
+  queue_ref queue;
+  std::string_view key;
+};
+
 // Highest first. A lower priority starts when no higher one is ready, or when it has waited longer
 // than options::ageing times its rank, whichever comes first: none of them starves.
 enum class priority : std::uint8_t { critical, high, above, normal, below, low, bulk, idle };
@@ -104,6 +110,8 @@ struct job_options {
   const pawl::backoff* backoff = nullptr;  // copied; null: the kind's
   const unique_key* unique = nullptr;      // copied; null: it may be there any number of times
   tenant_ref tenant{};                     // for whom it is done
+  // The key of its lane; read during the submit only. Empty: it has none.
+  std::string_view lane{};
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.
@@ -184,8 +192,9 @@ enum class waiting_for : std::uint8_t {
   a_drain,   // its turn
   kind,      // its kind is paused, held, at one of its limits, or its breaker is open
   tenant,    // its tenant is
+  lane,      // its turn in its lane
 };
-inline constexpr std::size_t waiting_for_count = 6;
+inline constexpr std::size_t waiting_for_count = 7;
 [[nodiscard]] PAWL_EXPORT std::string_view name(waiting_for w) noexcept;
 
 // What find() and wait() know of a job.

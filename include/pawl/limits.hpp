@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "pawl/job.hpp"
 
@@ -31,20 +32,23 @@ struct limits {
   rate_limit rate{};
 };
 
-// What a verb is about: all of a scheduler, or one queue, kind or tenant. Made from their references.
+// What a verb is about: all of a scheduler, or one queue, kind, tenant or lane. Made from their references;
+// the key of a lane is read during the call.
 class scope {
  public:
-  enum class part : std::uint8_t { scheduler, queue, kind, tenant };
+  enum class part : std::uint8_t { scheduler, queue, kind, tenant, lane };
 
   [[nodiscard]] static constexpr scope all() noexcept { return {}; }
   constexpr scope(queue_ref q) noexcept : part_(part::queue), queue_(q) {}
   constexpr scope(kind_ref k) noexcept : part_(part::kind), kind_(k) {}
   constexpr scope(tenant_ref t) noexcept : part_(part::tenant), tenant_(t) {}
+  constexpr scope(lane_ref l) noexcept : part_(part::lane), queue_(l.queue), lane_key_(l.key) {}
 
   [[nodiscard]] constexpr part of() const noexcept { return part_; }
   [[nodiscard]] constexpr queue_ref queue() const noexcept { return queue_; }
   [[nodiscard]] constexpr kind_ref kind() const noexcept { return kind_; }
   [[nodiscard]] constexpr tenant_ref tenant() const noexcept { return tenant_; }
+  [[nodiscard]] constexpr lane_ref lane() const noexcept { return {queue_, lane_key_}; }
 
  private:
   constexpr scope() noexcept = default;
@@ -52,6 +56,7 @@ class scope {
   queue_ref queue_;
   kind_ref kind_;
   tenant_ref tenant_;
+  std::string_view lane_key_;
 };
 
 }  // namespace pawl

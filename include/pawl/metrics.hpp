@@ -49,7 +49,7 @@ struct queue_metrics {
   queue_ref queue;
   counters counts;  // of its jobs
   job_histograms times;
-  std::uint64_t waiting = 0;    // ready, or held back by their kind or tenant
+  std::uint64_t waiting = 0;    // ready, or held back by their kind, tenant or lane
   std::uint64_t scheduled = 0;  // due later
   std::uint64_t running = 0;
   // No job that is ready, and that no kind or tenant holds back, has been so for longer. 0: there is none,
@@ -83,6 +83,13 @@ struct pair_metrics {
   job_histograms times;
 };
 
+// Of all lanes, pawl/lane.hpp.
+struct lane_metrics {
+  std::uint64_t lanes = 0;    // that have jobs, or are kept for what they remember
+  std::uint64_t waiting = 0;  // jobs whose turn had come, but not in their lane
+  std::uint64_t stopped = 0;  // dead jobs that their lanes wait for (on_failure::block)
+};
+
 struct metrics {
   duration taken{0};    // when, since boot
   counters total;       // as read_counters()
@@ -90,7 +97,8 @@ struct metrics {
   std::vector<queue_metrics> queues;  // in the order of their making: queue_ref::index
   std::vector<kind_metrics> kinds;    // kind_ref::index
   std::vector<pair_metrics> pairs;    // by queue, then kind
-  health_report health;               // of the same time, about
+  lane_metrics lanes;
+  health_report health;  // of the same time, about
 };
 
 }  // namespace pawl

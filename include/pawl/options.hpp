@@ -7,6 +7,7 @@
 
 #include "pawl/condition.hpp"
 #include "pawl/job.hpp"
+#include "pawl/lane.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/log.hpp"
 
@@ -112,6 +113,7 @@ struct queue_options {
   std::uint32_t retries_per_s_max = 0;  // the queue's retry budget: beyond it retries are put off,
                                         // none is dropped; 0: no limit
   pawl::limits limits{};
+  lane_options lanes{};
 };
 
 struct tenant_options {

@@ -11,8 +11,9 @@
 //   pawl_queue_paused, _held, _intake_open, _jobs_max, and where there is one, _concurrency_limit and
 //   _rate_limit (starts a second). By kind: pawl_kind_held_back. pawl_workers (state: busy, idle, parked;
 //   threads that may run handlers), pawl_worker_stuck, pawl_timers_pending, pawl_dead_letters,
-//   pawl_jobs_max, pawl_memory_bytes (pool), pawl_health_status (0 ok, 1 degraded, 2 unhealthy),
-//   pawl_conditions (issue, severity): how many are raised.
+//   pawl_lanes, pawl_lane_waiting_jobs, pawl_lane_stopped_jobs, pawl_jobs_max, pawl_memory_bytes
+//   (pool), pawl_health_status (0 ok, 1 degraded, 2 unhealthy), pawl_conditions (issue, severity): how many
+//   are raised.
 // Histograms, with options::histograms: pawl_job_queue_seconds, pawl_schedule_lag_seconds and
 //   pawl_job_end_to_end_seconds by queue, pawl_job_run_seconds by queue and kind: `wait`, `lag`, `total` and
 //   `run` of job_histograms. Their bounds are powers of four from 1.024 us to 18 minutes.

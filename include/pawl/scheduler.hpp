@@ -37,6 +37,7 @@
 #include "pawl/export.hpp"
 #include "pawl/health.hpp"
 #include "pawl/job.hpp"
+#include "pawl/lane.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/loop.hpp"
 #include "pawl/metrics.hpp"
@@ -81,7 +82,8 @@ class PAWL_EXPORT scheduler {
   // allocates nothing and makes no system call, except: to wake a sleeping drain; when a thread
   // meets a queue for the first time; when there are more jobs alive than ever before; for threads
   // beyond the 64th that submit at the same time, which share one place under a lock; for queues
-  // that block when full; and for jobs with a unique key, see pawl/unique.hpp. See `reject` for every
+  // that block when full; and for jobs with a unique key or a lane, see pawl/unique.hpp and
+  // pawl/lane.hpp. See `reject` for every
   // way to be refused.
   submit_answer submit(queue_ref queue, kind_ref kind, std::span<const std::byte> payload,
                        const job_options& how = {}) noexcept;
@@ -105,6 +107,13 @@ class PAWL_EXPORT scheduler {
   //   errc::not_found  the id was never issued
   //   errc::forked
   [[nodiscard]] result<job_status> find(job_id id) const noexcept;
+
+  // What is known of a lane now; of one that nobody has heard of, that it has no jobs. Takes a lock for a
+  // moment.
+  //   errc::invalid   the key is empty
+  //   errc::not_found  the queue is not of this scheduler
+  //   errc::stopping  errc::forked
+  [[nodiscard]] result<lane_status> find(lane_ref lane) const noexcept;
 
   // Blocks until the job is terminal, at most `limit`. Called before the job's end it always gets
   // the outcome; called after it, what find() knows.
@@ -152,9 +161,10 @@ class PAWL_EXPORT scheduler {
   //   errc::memory  errc::stopping  errc::forked
   result<tenant_ref> tenant(std::string_view name, const tenant_options& wanted = {}) noexcept;
 
-  // What follows is about a scope: scope::all(), a queue, a kind, or a tenant. Errors of each:
+  // What follows is about a scope: scope::all(), a queue, a kind, a tenant, or a lane. Errors of each:
   //   errc::not_found  the reference is not of this scheduler
-  //   errc::invalid    a duration is below 0 or above a year, or a limit is out of range
+  //   errc::invalid    a duration is below 0 or above a year, a limit is out of range, or the key of a
+  //                    lane is empty
   //   errc::stopping   errc::forked  errc::memory
   //
   // After pause() returned no job of the scope starts; those running go on, submit() still accepts.
@@ -165,7 +175,8 @@ class PAWL_EXPORT scheduler {
   // Nothing of the scope starts for so long: somebody who is called has asked for rest. The latest end
   // counts; neither pause() nor resume() has a part in it.
   result<ticket> hold(scope of, duration span) noexcept;
-  // From now on; those running go on. Of scope::all() there is a rate only.
+  // From now on; those running go on. Of scope::all() there is a rate only; the limits of lanes are their
+  // queue's, queue_options::lanes (errc::invalid).
   result<ticket> set_limits(scope of, const limits& wanted) noexcept;
   // submit() refuses new jobs of the scope with reject::intake_closed; those that are there run. A call
   // that is under way meanwhile may still be accepted.

@@ -18,6 +18,7 @@
 #include "engine/dead_letters.hpp"
 #include "engine/end_waiters.hpp"
 #include "engine/gate_table.hpp"
+#include "engine/lanes.hpp"
 #include "engine/messages.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/timers.hpp"
@@ -87,6 +88,7 @@ struct core {
         contexts(jobs),
         gates(r.entries().size()),
         lot(s.slots),
+        lanes(s.slots),
         keys(jobs),
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
@@ -117,6 +119,7 @@ struct core {
 
   gate_table gates;  // of kinds and tenants; a queue has its own
   parking_lot lot;
+  lane_table lanes;
   permits all_starts;  // the scheduler's start rate
   struct {
     std::mutex mutex;  // held by who pauses, resumes or holds any scope

@@ -148,8 +148,9 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       job.pushbacks = 0;
       job.cause = 0;
       job.expires = 0;
-      job.by_wall_clock = false;
+      job.take_off(by_wall_clock);
       job.due_ns = core_.clock.boot_ns();
+      if (job.has(in_lane)) core_.lanes.move(core_, context, l.slot, lane_place::in_line);
       // Before anyone can count its next end.
       context.tallies.of(job.queue, job.kind).counts.add(tally::requeued);
       transition_to_requeued(job.word, word);

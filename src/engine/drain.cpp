@@ -74,7 +74,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   }
 
   const slot& last = core_.jobs[band_entry{places[count - 1]}.slot()];
-  const std::uint64_t last_due = last.by_wall_clock ? now_ns : std::uint64_t{last.due_ns};
+  const std::uint64_t last_due = last.has(by_wall_clock) ? now_ns : std::uint64_t{last.due_ns};
   const std::uint32_t ran = run_batch(queue, p.band, {places.data(), count});
   ring.clear();
 
@@ -150,6 +150,10 @@ void drain::return_closed(ready_queue& queue, unsigned band,
 
 // A job that must not run here goes to the pool, with the permits it needs.
 start drain::hand_over(std::uint64_t place, unsigned band) noexcept {
+  const slot& job = core_.jobs[band_entry{place}.slot()];
+  if (job.has(in_lane) && !core_.lanes.pass(core_, context_, band_entry{place}, false)) {
+    return start::stale;
+  }
   if ((core_.gating.load(seq_cst) & core::starts) != 0) {
     const passage p = equip_for_pool(core_, context_, band_entry{place});
     if (p != passage::free) return p == passage::closed ? start::closed : start::stale;

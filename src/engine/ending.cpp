@@ -47,7 +47,9 @@ void release_extra(core& c, std::uint32_t extra) noexcept {
 waiting_for waits_for(const core& c, const slot& job, job_id id, job_state state) noexcept {
   if (state == job_state::scheduled) return waiting_for::due_time;
   if (state == job_state::blocked) {
-    const bool by_tenant = part_of_gate(c.lot.owner_of(id_slot(id))) == gate_part::tenant;
+    const std::uint32_t line = c.lot.owner_of(id_slot(id));
+    if (line == 0 && job.has(in_lane)) return waiting_for::lane;
+    const bool by_tenant = part_of_gate(line) == gate_part::tenant;
     return by_tenant ? waiting_for::tenant : waiting_for::kind;
   }
   if (state != job_state::ready) return waiting_for::nothing;
@@ -62,6 +64,8 @@ void release_slot(core& c, thread_context& context, std::uint32_t slot_index) no
   // acquire: a handler that overran may have left a moment ago, and its thread wrote before that.
   job_word word{job.word.load(acquire)};
   if (!leave_terminal(job.word, word)) return;
+  if (job.has(in_lane)) [[unlikely]]
+    c.lanes.move(c, context, slot_index, lane_place::out);
   const std::uint32_t payload = job.payload;
   if (payload_arena::is_reference(payload)) c.payloads.release(payload);
   if (job.extra != 0) release_extra(c, job.extra);
@@ -98,7 +102,7 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
   s.overrun = word.has(job_flag::overrun);
   s.version = word.version();
   s.due = duration(static_cast<std::int64_t>(std::uint64_t{job.due_ns}));
-  s.due_by_wall_clock = job.by_wall_clock;
+  s.due_by_wall_clock = job.has(by_wall_clock);
   s.waiting_for = waits_for(c, job, id, s.state);
   s.queue = queue_ref{job.queue, c.tag};
   s.kind = kind_ref{job.kind};
@@ -107,6 +111,16 @@ job_status status_of(const core& c, const slot& job, job_id id, job_word word) n
 }
 
 namespace {
+
+// The job has ended. One that was taken from its handler is there until that has returned (settling.cpp).
+[[gnu::noinline]] void leave_lane(core& c, thread_context& context, std::uint32_t slot_index,
+                                  slot& job, job_word word, dead_cause cause) noexcept {
+  if (word.has(job_flag::attached)) return;
+  const on_failure rule = c.queues.at(job.queue)->lanes().on_failure;
+  const lane_place to = place_in_lane(rule, word.state(), cause);
+  c.lanes.move(c, context, slot_index, to);
+  if (to == lane_place::out) job.take_off(in_lane);
+}
 
 // What follows from an end that has been counted.
 [[gnu::always_inline]] inline void finish(core& c, thread_context& context,
@@ -117,6 +131,8 @@ namespace {
   if (job.expires != 0) c.due_later.note_stale();
   // First: who is told of the end may submit the next job.
   let_go_at_end(c, job, slot_index);
+  if (job.has(in_lane)) [[unlikely]]
+    leave_lane(c, context, slot_index, job, word, cause);
   if (!keeps_room) [[likely]]
     give_room_back(c, context, job.queue);
   const job_hooks& hooks = c.settings.given.hooks;

@@ -53,7 +53,8 @@ class engine {
   status start();
 
   // As the members of scheduler of the same names.
-  result<queue_ref> queue(std::string_view name, const queue_options& wanted);
+  result<queue_ref> queue(thread_context& context, std::string_view name,
+                          const queue_options& wanted);
   result<tenant_ref> tenant(thread_context& context, std::string_view name,
                             const tenant_options& wanted);
   result<job_status> find(job_id id) const noexcept;
@@ -68,8 +69,10 @@ class engine {
   result<ticket> resume(thread_context& context, scope of) noexcept;
   result<ticket> hold(thread_context& context, scope of, duration span) noexcept;
   result<ticket> set_limits(thread_context& context, scope of, const limits& wanted) noexcept;
-  result<ticket> set_intake(scope of, bool is_open) noexcept;
-  result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
+  result<ticket> set_intake(thread_context& context, scope of, bool is_open) noexcept;
+  result<ticket> set_options(thread_context& context, queue_ref queue,
+                             const queue_options& wanted) noexcept;
+  result<lane_status> find(lane_ref lane) noexcept;
   status stop(duration limit) noexcept;
   health_report health() const;
   counters read_counters() const noexcept;
@@ -132,6 +135,10 @@ class engine {
   };
   result<scope_gates> find_scope(scope of) const noexcept;
   void apply_limits(thread_context& context, const scope_gates& of, const limits& wanted) noexcept;
+  status check_lane(lane_ref of) const noexcept;
+  result<ticket> close_lane(thread_context& context, lane_ref of, lane::mark why,
+                            std::uint64_t until_ns) noexcept;
+  result<ticket> open_lane(thread_context& context, lane_ref of, lane::mark why) noexcept;
   void close_all_gates() noexcept;
   void wait_for_starts_of(unsigned queue) noexcept;
 

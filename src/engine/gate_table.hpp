@@ -18,8 +18,9 @@
 
 namespace pawl {
 
-// What a line of parked jobs, and a timer's entry, is of: a part in the upper bits, its number below.
-enum class gate_part : std::uint32_t { queue = 0, kind = 1, tenant = 2 };
+// What a line of parked jobs, and a timer's entry, is of: a part in the upper bits, its number below. Of a
+// lane it is a part of its tag (engine/lanes.hpp).
+enum class gate_part : std::uint32_t { queue = 0, kind = 1, tenant = 2, lane = 3 };
 inline constexpr unsigned gate_number_bits = 27;
 constexpr std::uint32_t make_gate_id(gate_part part, std::uint32_t number) noexcept {
   return (static_cast<std::uint32_t>(part) << gate_number_bits) | number;
@@ -85,6 +86,7 @@ class gate_table {
       case gate_part::tenant:
         return of_tenant(number_of_gate(id));
       case gate_part::queue:
+      case gate_part::lane:
         break;
     }
     return nullptr;

@@ -77,7 +77,12 @@ void set_gate_timer(core& c, thread_context& context, start_gate& gate,
   c.due_later.add(c, context, {at_ns, gate_mark | gate.id(), 0});
 }
 
-void fire_gate(core& c, thread_context& context, std::uint32_t gate_id) noexcept {
+void fire_gate(core& c, thread_context& context, std::uint32_t gate_id,
+               std::uint32_t rest) noexcept {
+  if (part_of_gate(gate_id) == gate_part::lane) {
+    const std::uint64_t number = number_of_gate(gate_id);
+    return c.lanes.fire(c, context, number << 32 | rest);
+  }
   start_gate* const gate = c.gates.at(gate_id);
   if (gate == nullptr) {
     if (number_of_gate(gate_id) == scheduler_number) return fire_scheduler(c, context);

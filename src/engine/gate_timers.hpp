@@ -17,6 +17,8 @@ void set_gate_timer(core& c, thread_context& context, start_gate& gate,
                     std::uint64_t at_ns) noexcept;
 
 // The entry with that id has fired: ends pauses and holds whose time is over, lets rates start again.
-void fire_gate(core& c, thread_context& context, std::uint32_t gate_id) noexcept;
+// `rest`: of the entry, which belongs to the id of a lane.
+void fire_gate(core& c, thread_context& context, std::uint32_t gate_id,
+               std::uint32_t rest) noexcept;
 
 }  // namespace pawl

@@ -51,6 +51,7 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
   s.dead_max = c.settings.given.dead_in_memory;
   s.payload_bytes = c.payloads.memory_bytes();
   s.payload_bytes_max = c.settings.given.payload_memory_bytes_max;
+  s.lanes_stopped = c.lanes.sum().stopped;
   return s;
 }
 

@@ -36,7 +36,7 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
 bool is_plain(const job_options& how) noexcept {
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
           how.run_timeout.count()) == 0 &&
-         how.backoff == nullptr && how.unique == nullptr;
+         how.backoff == nullptr && how.unique == nullptr && how.lane.empty();
 }
 
 bool is_in_range(const job_options& how) noexcept {
@@ -81,7 +81,7 @@ std::uint64_t set_due(const core& c, slot& job, const job_options& how) noexcept
   }
   const std::int64_t at = std::chrono::duration_cast<duration>(how.at.time_since_epoch()).count();
   job.due_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0));
-  job.by_wall_clock = true;
+  job.put(by_wall_clock);
   return boot_ns_of(c, job.due_ns, now);
 }
 
@@ -102,7 +102,7 @@ bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload
   job.attempts_max = how.max_attempts != 0 ? how.max_attempts : a.attempts_max;
   job.cause = 0;
   job.pushbacks = 0;
-  job.by_wall_clock = false;
+  job.marks = 0;
   job.tenant = how.tenant.index;
   return true;
 }
@@ -113,15 +113,18 @@ struct newcomer {
   band_entry place;
   bool is_ready = true;
   std::uint64_t expiry_ns = UINT64_MAX;
+  reject reason = reject::memory;  // if it is not accepted
 };
 
 // Gives a filled slot the job's options; one that is due later goes into the wheel. One with a key, or
-// due later, is counted here: before anyone can count its end, as soon as others know of it. False: no
-// memory, or it is a duplicate (key_request::answer).
+// due later, is counted here: before anyone can count its end, as soon as others know of it. False:
+// newcomer::reason, or it is a duplicate (key_request::answer).
 bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
                   newcomer& made, key_request* key) noexcept {
   slot& job = a.c.jobs[slot_index];
   const auto drop = [&] {
+    if (job.has(in_lane)) a.c.lanes.move(a.c, a.context, slot_index, lane_place::out);
+    if (job.extra != 0) a.c.payloads.release(job.extra);
     if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
     return false;
   };
@@ -130,7 +133,13 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
   made.expiry_ns = expiry_ns(a.now_ns, job.expires);
   made.is_ready = !is_later(how);
   const std::uint64_t due = made.is_ready ? 0 : set_due(a.c, job, how);
-  if (job.by_wall_clock) a.c.due_later.note_wall_clock();
+  if (job.has(by_wall_clock)) a.c.due_later.note_wall_clock();
+  if (!how.lane.empty()) {
+    made.reason = a.c.lanes.join(a.c, a.context, slot_index, how.lane, made.is_ready);
+    if (made.reason != reject::none) return drop();
+    job.put(in_lane);
+    made.reason = reject::memory;
+  }
   job_word word;
   const auto go_live = [&] {
     if (!made.is_ready || key != nullptr) a.counts().add(tally::accepted);
@@ -141,10 +150,7 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
     go_live();
   } else {
     key->answer = a.c.keys.claim(key->wish, made.id, go_live);
-    if (!key->answer.is_taken()) {
-      a.c.payloads.release(job.extra);
-      return drop();
-    }
+    if (!key->answer.is_taken()) return drop();
   }
   if (made.is_ready) {
     made.place = band_entry::make(slot_index, word);
@@ -164,7 +170,7 @@ void watch_expiry(const admission& a, const newcomer& made) noexcept {
                      static_cast<std::uint32_t>(id_generation(made.id))});
 }
 
-// Fills a free slot and makes it a job. False: no memory, or a duplicate.
+// Fills a free slot and makes it a job. False: newcomer::reason, or a duplicate.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
               const job_options& how, unsigned band, newcomer& made,
               key_request* key = nullptr) noexcept {
@@ -237,7 +243,7 @@ reject try_unique(admission& a, std::span<const std::byte> payload, const job_op
       !make_job(a, slot_index, payload, how, band, made, &key)) {
     if (slot_index != thread_context::no_slot) a.context.free_slot(a.c.jobs, slot_index);
     if (!key.wish.takes_over) put_credits(a, 1);
-    return key.answer.is_taken() ? reject::memory : reject::none;
+    return key.answer.is_taken() ? made.reason : reject::none;
   }
   const std::span<const std::uint64_t> place(&made.place.bits, made.is_ready ? 1 : 0);
   if (key.answer.step == key_step::replace) {
@@ -331,7 +337,7 @@ struct bulk {
     newcomer made;
     if (!make_job(a, slot_index, spec.payload, spec.options, band, made)) {
       a.context.free_slot(a.c.jobs, slot_index);
-      return reject::memory;
+      return made.reason;
     }
     id = made.id;
     --credits;
@@ -387,7 +393,7 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
     put_credits(a, 1);
-    return refuse(reject::memory);
+    return refuse(made.reason);
   }
   answer.ticket.id = made.id;
   if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {

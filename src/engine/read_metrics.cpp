@@ -53,6 +53,7 @@ metrics engine::read_metrics() const {
   sums_by_pair pairs = read_tallies(core_, true);
   std::vector<tally_sums> queues = sum_by_queue(pairs);
   std::vector<tally_sums> kinds = sum_by_kind(pairs, core_.kinds.size());
+  m.lanes = core_.lanes.sum();
   m.health = describe_health(queues);
   core_.queues.for_each([&](const ready_queue& q) {
     m.queues.push_back(describe(

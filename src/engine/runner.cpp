@@ -126,6 +126,11 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
       return p == passage::closed ? start::closed : start::stale;
     }
   }
+  if (job.has(in_lane) && !c.lanes.pass(c, context, place, true)) [[unlikely]] {
+    context.line.give_up_start();
+    if (is_gated) take_back_start(c, context, of);
+    return start::stale;
+  }
   std::uint64_t brought = 0;
   if (!transition_to_running(job.word, place.version(), band_entry::version_mask, word, brought)) {
     context.line.give_up_start();

@@ -63,6 +63,8 @@ result<engine::scope_gates> engine::find_scope(scope of) const noexcept {
       if (of.kind().index >= core_.kinds.size()) return no_such_scope;
       found.gate = &core_.gates.of_kind(of.kind().index);
       return found;
+    case scope::part::lane:
+      break;  // it has no gate of its own
     case scope::part::tenant:
       if (of.tenant().scheduler == core_.tag && of.tenant().index != 0) {
         found.gate = core_.gates.of_tenant(of.tenant().index);
@@ -75,10 +77,11 @@ result<engine::scope_gates> engine::find_scope(scope of) const noexcept {
 
 result<ticket> engine::pause(thread_context& context, scope of, duration resume_after) noexcept {
   if (const status ok = check_span(resume_after, "resume_after"); !ok) return ok.error();
+  const std::uint64_t at = resume_after.count() == 0 ? UINT64_MAX : time_after(core_, resume_after);
+  if (of.of() == scope::part::lane) return close_lane(context, of.lane(), lane::paused, at);
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
   const std::lock_guard lock(changing_);
-  const std::uint64_t at = resume_after.count() == 0 ? UINT64_MAX : time_after(core_, resume_after);
   if (found->gate != nullptr) {
     close(core_, *found->gate, start_gate::paused);
     const std::lock_guard gate_lock(found->gate->mutex());
@@ -101,6 +104,7 @@ result<ticket> engine::pause(thread_context& context, scope of, duration resume_
 }
 
 result<ticket> engine::resume(thread_context& context, scope of) noexcept {
+  if (of.of() == scope::part::lane) return open_lane(context, of.lane(), lane::paused);
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
   const std::lock_guard lock(changing_);
@@ -127,6 +131,9 @@ result<ticket> engine::resume(thread_context& context, scope of) noexcept {
 
 result<ticket> engine::hold(thread_context& context, scope of, duration span) noexcept {
   if (const status ok = check_span(span, "hold"); !ok) return ok.error();
+  if (of.of() == scope::part::lane && span.count() != 0) {
+    return close_lane(context, of.lane(), lane::held, time_after(core_, span));
+  }
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
   if (span.count() == 0) return ticket{};
@@ -157,6 +164,7 @@ result<ticket> engine::hold(thread_context& context, scope of, duration span) no
 result<ticket> engine::set_limits(thread_context& context, scope of,
                                   const limits& wanted) noexcept {
   if (const status ok = check_limits(wanted); !ok) return ok.error();
+  if (of.of() == scope::part::lane) return failure{errc::invalid, 0, "queue_options.lanes"};
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
   const bool is_all = found->gate == nullptr && found->queue == nullptr;
@@ -187,7 +195,11 @@ void engine::apply_limits(thread_context& context, const scope_gates& of,
   }
 }
 
-result<ticket> engine::set_intake(scope of, bool is_open) noexcept {
+result<ticket> engine::set_intake(thread_context& context, scope of, bool is_open) noexcept {
+  if (of.of() == scope::part::lane) {
+    return is_open ? open_lane(context, of.lane(), lane::intake_closed)
+                   : close_lane(context, of.lane(), lane::intake_closed, UINT64_MAX);
+  }
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
   const std::lock_guard lock(changing_);

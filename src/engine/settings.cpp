@@ -158,6 +158,10 @@ status check_options(const queue_options& wanted) noexcept {
     return out_of_range("queue_options.when_full");
   }
   if (!check_limits(wanted.limits)) return out_of_range("queue_options.limits");
+  if (wanted.lanes.concurrency == 0 || !check_rate(wanted.lanes.rate) ||
+      static_cast<unsigned>(wanted.lanes.on_failure) > static_cast<unsigned>(on_failure::skip)) {
+    return out_of_range("queue_options.lanes");
+  }
   return std::monostate{};
 }
 

@@ -59,6 +59,7 @@ class settlement {
     const bool is_mine = begin_settling(job_.word, word_);
     if (!is_mine || word_.has(job_flag::overrun)) note_late_return(is_mine);
     if (!is_mine) {
+      if (job_.has(in_lane)) move_in_lane(job_state::dead);
       if (detach(job_.word)) release_slot(core_, context_, slot_index_);
       return;
     }
@@ -71,6 +72,11 @@ class settlement {
   }
 
  private:
+  // Before the word says so: who starts next looks at the lane.
+  void move_in_lane(job_state state) noexcept {
+    const on_failure rule = core_.queues.at(queue_)->lanes().on_failure;
+    core_.lanes.move(core_, context_, slot_index_, place_in_lane(rule, state, dead_cause::timeout));
+  }
   void note_times(std::uint64_t submitted_ns) noexcept {
     if (!core_.has_histograms) return;
     note_returned(core_, context_, context_.tallies.of(queue_, kind_), submitted_ns);
@@ -105,7 +111,8 @@ class settlement {
     if (is_again || step_.next == decision::step::again_now) {
       due_ns_ = core_.clock.boot_ns() + (is_again ? delay_ns() : 0);
       job_.due_ns = due_ns_;
-      job_.by_wall_clock = false;
+      job_.take_off(by_wall_clock);
+      if (job_.has(in_lane)) move_in_lane(is_again ? job_state::scheduled : job_state::ready);
     }
   }
 

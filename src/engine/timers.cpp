@@ -103,7 +103,7 @@ class firing {
   }
 
   void fire_one(const timer_entry& e) noexcept {
-    if (is_gate(e)) return fire_gate(core_, context_, e.slot & ~gate_mark);
+    if (is_gate(e)) return fire_gate(core_, context_, e.slot & ~gate_mark, e.version);
     slot& job = job_of(core_, e);
     job_word word{job.word.load(acquire)};
     while (is_current(job, word, e)) {
@@ -126,7 +126,7 @@ class firing {
       if (is_expiry(e)) return put_off(e, expiry_ns(job.submitted_ns, job.expires));
       // I2. By the wall clock it may be early after all: somebody has set the clock back.
       const std::uint64_t due = job.due_ns;
-      if (job.by_wall_clock) {
+      if (job.has(by_wall_clock)) {
         if (core_.clock.wall_ns() < due) return put_off(e, boot_ns_of(core_, due, now_ns_));
       } else if (now_ns_ < due) {
         return put_off(e, due);
@@ -134,6 +134,10 @@ class firing {
       if ((e.slot & retry_mark) != 0) {
         const std::uint64_t allowed = core_.queues.at(queue)->spend_retry(now_ns_);
         if (allowed > now_ns_) return put_off({0, slot_of(e), e.version}, allowed);
+      }
+      if (job.has(in_lane)) {
+        core_.lanes.come_back(slot_of(e),
+                              [&] { return is_current(job, job_word{job.word.load(acquire)}, e); });
       }
       if (!transition_to_due(job.word, word)) continue;
       context_.tallies.of(queue, kind).counts.add(tally::taken_up);
@@ -305,7 +309,7 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
         if (is_gate(e)) return true;
         const slot& job = job_of(c, e);
         if (!is_current(job, job_word{job.word.load(acquire)}, e)) return false;
-        if (is_reckoning_ && !is_expiry(e) && job.by_wall_clock) {
+        if (is_reckoning_ && !is_expiry(e) && job.has(by_wall_clock)) {
           e.due_ns = boot_ns_of(c, job.due_ns, now_ns);
         }
         return true;
@@ -325,7 +329,7 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
       const slot& job = job_of(c, e);
       const job_word word{job.word.load(acquire)};
       if (!is_current(job, word, e)) return true;
-      if (!is_reckoning_ || is_expiry(e) || !job.by_wall_clock) return false;
+      if (!is_reckoning_ || is_expiry(e) || !job.has(by_wall_clock)) return false;
       const timer_entry moved{boot_ns_of(c, job.due_ns, now_ns), e.slot, e.version};
       if (token == nullptr || !inbox_.push(*token, moved)) return false;  // it looks when it fires
       sleep_.leave_news();

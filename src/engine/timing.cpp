@@ -29,7 +29,7 @@ void note_began(const thread_context& context, pair_tally& of, const slot& job,
   job_times* const times = times_of(of);
   if (times == nullptr) return;
   const std::uint64_t due = job.due_ns;
-  if (job.by_wall_clock) {
+  if (job.has(by_wall_clock)) {
     times->lag.record(from_to(due, clock.wall_ns()));
   } else if (due == job.submitted_ns && job.attempt == 1) {
     times->wait.record(from_to(due, now));

@@ -36,14 +36,17 @@ void note_limits(core& c, const limits& wanted) noexcept {
 }
 
 // One caller at a time.
-void change_options(core& c, ready_queue& queue, const queue_options& wanted) noexcept {
+void change_options(core& c, thread_context& context, ready_queue& queue,
+                    const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
+  const lane_rule before = queue.lanes();
   note_limits(c, wanted.limits);
   queue.apply(wanted, c.clock.boot_ns());
   // Whoever is refused by the new limits closes them again.
   for (const gate_reason r : {gate_reason::at_limit, gate_reason::at_rate}) {
     if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();
   }
+  if (queue.lanes() != before) c.lanes.look_again(c, context, queue);
   if (lowers) recall_credits(c, queue);
 }
 
@@ -52,7 +55,8 @@ constexpr failure has_ended{errc::stale, 0, "job id"};
 
 }  // namespace
 
-result<queue_ref> engine::queue(std::string_view name, const queue_options& wanted) {
+result<queue_ref> engine::queue(thread_context& context, std::string_view name,
+                                const queue_options& wanted) {
   if (const status ok = check_queue(name, wanted); !ok) return ok.error();
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
   const std::lock_guard lock(changing_);
@@ -69,7 +73,7 @@ result<queue_ref> engine::queue(std::string_view name, const queue_options& want
           // Either this sees the stop, or the stop sees the queue: both are under the table's lock.
           if (core_.stopping.load(seq_cst)) queue.gate().close(gate_reason::stopping);
         } else {
-          change_options(core_, queue, wanted);
+          change_options(core_, context, queue, wanted);
         }
       },
       full);
@@ -151,12 +155,13 @@ void engine::wait_for_starts_of(unsigned queue) noexcept {
   core_.contexts.for_each([&](const thread_context& t) { wait_for_start(t.line, queue); });
 }
 
-result<ticket> engine::set_options(queue_ref queue, const queue_options& wanted) noexcept {
+result<ticket> engine::set_options(thread_context& context, queue_ref queue,
+                                   const queue_options& wanted) noexcept {
   if (const status ok = check_options(wanted); !ok) return ok.error();
   const result<ready_queue*> q = queue_at(queue);
   if (!q) return q.error();
   const std::lock_guard lock(changing_);
-  change_options(core_, **q, wanted);
+  change_options(core_, context, **q, wanted);
   return ticket{};
 }
 

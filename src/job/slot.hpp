@@ -43,7 +43,17 @@ class watched {
   atomic<T> cell_{};
 };
 
+// What few jobs are, in slot::marks; written by who may write the slot's other fields.
+enum slot_mark : std::uint8_t {
+  by_wall_clock = 1u << 0,  // due_ns is wall time
+  in_lane = 1u << 1,        // it is a member of one (engine/lanes.hpp)
+};
+
 struct alignas(slot_bytes) slot {
+  [[nodiscard]] bool has(slot_mark m) const noexcept { return (marks & m) != 0; }
+  void put(slot_mark m) noexcept { marks = static_cast<std::uint8_t>(marks | m); }
+  void take_off(slot_mark m) noexcept { marks = static_cast<std::uint8_t>(marks & ~m); }
+
   word_cell word;
   watched<std::uint64_t> generation;
   watched<std::uint64_t> due_ns;  // since when it could have started; boot clock, or the wall's
@@ -59,7 +69,7 @@ struct alignas(slot_bytes) slot {
   watched<std::uint8_t> attempts_max;
   watched<std::uint8_t> cause;      // dead_cause
   watched<std::uint8_t> pushbacks;  // snoozes and rate limits so far
-  watched<bool> by_wall_clock;      // due_ns is wall time
+  watched<std::uint8_t> marks;      // slot_mark
   watched<std::uint16_t> tenant;    // 0: none
   alignas(cache_line_bytes) std::byte body[inline_payload_bytes];
 };

@@ -84,9 +84,11 @@ constexpr const alarm_rule& rule_of(const health_rules& r, issue i) noexcept {
     case issue::dead_letters_nearly_full:
       return r.dead_letters_nearly_full;
     case issue::payload_memory_nearly_full:
+      return r.payload_memory_nearly_full;
+    case issue::lanes_stopped:
       break;
   }
-  return r.payload_memory_nearly_full;
+  return r.lanes_stopped;
 }
 
 // Can the rules be followed? `clear` above `raise`, and a condition would come and go with each look.
@@ -199,15 +201,18 @@ struct scheduler_sight {
   std::uint64_t dead_max = 0;
   std::uint64_t payload_bytes = 0;
   std::uint64_t payload_bytes_max = 0;
+  std::uint64_t lanes_stopped = 0;
 };
 
 inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_count;
 using scheduler_values = std::array<std::optional<double>, scheduler_issue_count>;
 
 inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept {
-  return {part_of(seen.jobs, seen.jobs_max),  part_of(seen.jobs, seen.jobs_max),
-          static_cast<double>(seen.overruns), seconds_of(seen.timers_late_ns),
-          part_of(seen.dead, seen.dead_max),  part_of(seen.payload_bytes, seen.payload_bytes_max)};
+  return {
+      part_of(seen.jobs, seen.jobs_max),      part_of(seen.jobs, seen.jobs_max),
+      static_cast<double>(seen.overruns),     seconds_of(seen.timers_late_ns),
+      part_of(seen.dead, seen.dead_max),      part_of(seen.payload_bytes, seen.payload_bytes_max),
+      static_cast<double>(seen.lanes_stopped)};
 }
 
 }  // namespace pawl

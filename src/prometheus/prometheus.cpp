@@ -232,6 +232,11 @@ class writer {
                 std::uint64_t{h.overruns});
     page_.gauge("pawl_timers_pending", "Entries for what is due later", {}, h.timers);
     page_.gauge("pawl_dead_letters", "Dead letters kept", {}, h.dead);
+    page_.gauge("pawl_lanes", "Lanes that have jobs", {}, m_.lanes.lanes);
+    page_.gauge("pawl_lane_waiting_jobs", "Jobs whose turn had come, but not in their lane", {},
+                m_.lanes.waiting);
+    page_.gauge("pawl_lane_stopped_jobs", "Dead jobs that their lanes wait for", {},
+                m_.lanes.stopped);
     page_.gauge("pawl_jobs_max", "Bound on the jobs alive", {}, h.jobs_max);
     page_.gauge("pawl_memory_bytes", "Memory taken from the system", {{"pool", "payloads"}},
                 h.payload_memory_bytes);

@@ -9,6 +9,7 @@
 #include "base/atomic.hpp"
 #include "pawl/job.hpp"
 #include "pawl/options.hpp"
+#include "policy/gcra.hpp"
 #include "policy/retry.hpp"
 #include "ready/band.hpp"
 #include "ready/credits.hpp"
@@ -22,6 +23,14 @@ namespace pawl {
 // See engine/sweeping.hpp.
 struct sweep_state {
   atomic<std::uint64_t> cancels{0};  // since the last sweep
+};
+
+// What holds for the lanes of a queue.
+struct lane_rule {
+  std::uint32_t concurrency = 1;
+  pawl::on_failure on_failure{};
+  gcra_rate rate{};
+  friend bool operator==(const lane_rule&, const lane_rule&) noexcept = default;
 };
 
 class ready_queue {
@@ -40,6 +49,11 @@ class ready_queue {
     retries_per_s_.store(o.retries_per_s_max, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
     limits_.set(o.limits, now_ns);
+    const gcra_rate rate = gcra_of(o.lanes.rate);
+    lane_concurrency_.store(o.lanes.concurrency, relaxed);
+    lane_failure_.store(o.lanes.on_failure, relaxed);
+    lane_interval_ns_.store(rate.interval_ns, relaxed);
+    lane_tolerance_ns_.store(rate.tolerance_ns, relaxed);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -49,6 +63,12 @@ class ready_queue {
     return duration(block_for_ns_.load(relaxed));
   }
   [[nodiscard]] unsigned weight() const noexcept { return weight_.load(relaxed); }
+
+  [[nodiscard]] lane_rule lanes() const noexcept {
+    return {lane_concurrency_.load(relaxed),
+            lane_failure_.load(relaxed),
+            {lane_interval_ns_.load(relaxed), lane_tolerance_ns_.load(relaxed)}};
+  }
 
   // Takes a retry from the queue's budget: when it may be due that was wanted at `due_ns`.
   std::uint64_t spend_retry(std::uint64_t due_ns) noexcept {
@@ -114,6 +134,10 @@ class ready_queue {
   atomic<std::uint32_t> retries_per_s_{0};
   atomic<std::uint64_t> retry_arrival_ns_{0};  // state of the retry budget
   atomic<bool> intake_closed_{false};
+  atomic<std::uint32_t> lane_concurrency_{1};
+  atomic<pawl::on_failure> lane_failure_{};
+  atomic<std::uint64_t> lane_interval_ns_{0};
+  atomic<std::uint64_t> lane_tolerance_ns_{0};
   queue_gate gate_;
   permits limits_;
   atomic<std::uint32_t> equipped_{0};

@@ -285,13 +285,13 @@ TEST_F(metrics_test, says_what_closes_a_queue_and_what_its_kind_holds_back) {
   thread_context& host = w_.context_of_host();
   ASSERT_TRUE(w_.e->pause(host, q, duration(0)));
   ASSERT_TRUE(w_.e->hold(host, scope::all(), std::chrono::seconds(1)));
-  ASSERT_TRUE(w_.e->set_intake(q, false));
+  ASSERT_TRUE(w_.e->set_intake(w_.context_of_host(), q, false));
   m = w_.e->read_metrics().queues.at(0);
   EXPECT_TRUE(m.paused && m.held);
   EXPECT_FALSE(m.takes_jobs);
 
   ASSERT_TRUE(w_.e->resume(host, q));
-  ASSERT_TRUE(w_.e->set_intake(q, true));
+  ASSERT_TRUE(w_.e->set_intake(w_.context_of_host(), q, true));
   ASSERT_TRUE(w_.e->pause(host, kinds_[0], duration(0)));
   w_.advance(std::chrono::seconds(2));
   w_.submit(q, kinds_[0]);

@@ -50,7 +50,7 @@ class sweeping : public ::testing::Test {
     if (!built) std::abort();
     engine_ = std::move(*built);
     context_ = engine_->parts().contexts.add(context_role::application, 0);
-    ref_ = *engine_->queue("q", {.jobs_max = 100'000});
+    ref_ = *engine_->queue(*context_, "q", {.jobs_max = 100'000});
   }
   ~sweeping() override { static_cast<void>(engine_->stop(duration(0))); }
 

@@ -53,7 +53,7 @@ TEST(pause, in_the_hook_of_a_job_that_expired_at_its_start_does_not_wait_for_tha
   core& parts = w.e->parts();
   w.host = parts.contexts.add(context_role::application, 0);
   ASSERT_NE(w.host, nullptr);
-  w.queue = *w.e->queue("q", {});
+  w.queue = *w.e->queue(*w.host, "q", {});
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(take_in(parts, *w.host, w.queue, kind, test::no_payload(),
                         {.expires = std::chrono::seconds(i)}));

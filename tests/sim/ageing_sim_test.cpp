@@ -59,7 +59,7 @@ class ageing_run {
     queues_ = 1 + below<unsigned>(random_, 3);
     high_ns_ = 500 + below(random_, 30'000);
     for (unsigned i = 0; i <= queues_; ++i) {
-      refs_.push_back(*engine_->queue("q" + std::to_string(i), {}));
+      refs_.push_back(*engine_->queue(*context_, "q" + std::to_string(i), {}));
     }
   }
   ~ageing_run() { static_cast<void>(engine_->stop(duration(0))); }

@@ -214,7 +214,7 @@ class simulation {
     o.when_full = one_in(random_, 3) ? when_full::shed : when_full::reject;
     o.weight = 1 + below<unsigned>(random_, 5);
     if (one_in(random_, 4)) o.retries_per_s_max = 1 + below<std::uint32_t>(random_, 200);
-    auto q = engine_->queue("queue" + std::to_string(index), o);
+    auto q = engine_->queue(*contexts_[0], "queue" + std::to_string(index), o);
     ASSERT_TRUE(q);
     queues_.push_back({*q, o, false, 0, 0});
   }
@@ -565,7 +565,7 @@ class simulation {
       // Below what is alive one submit would shed several.
       q.wanted.jobs_max = std::max(q.wanted.jobs_max, q.alive);
     }
-    ASSERT_TRUE(engine_->set_options(q.ref, q.wanted));
+    ASSERT_TRUE(engine_->set_options(*contexts_[0], q.ref, q.wanted));
     note('o', q.wanted.jobs_max);
   }
 
@@ -588,7 +588,7 @@ class simulation {
     }
     ASSERT_FALSE(engine_->pause(*contexts_[0], queue_ref{4095, 1}, {}));
     ASSERT_FALSE(engine_->pause(*contexts_[0], queue_ref{0, 2}, {}));
-    ASSERT_FALSE(engine_->set_options(queues_[0].ref, {.weight = 0}));
+    ASSERT_FALSE(engine_->set_options(*contexts_[0], queues_[0].ref, {.weight = 0}));
     const submit_answer a = take_in(engine_->parts(), *contexts_[0], queues_[0].ref, kind_ref{99},
                                     no_payload(), job_options{});
     ASSERT_EQ(a.reason, reject::unknown_kind);

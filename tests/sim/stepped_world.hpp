@@ -77,7 +77,7 @@ class stepped_world {
   }
 
   queue_ref queue(const std::string& name, const queue_options& how = {}) {
-    const auto q = e->queue(name, how);
+    const auto q = e->queue(*context_, name, how);
     if (!q) std::abort();
     return *q;
   }
