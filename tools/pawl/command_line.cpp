@@ -53,6 +53,9 @@ command_line parse_command_line(int count, char** words_given) {
   run.add_option("--queue", typed.queues, "a queue and its limits; several with --jsonl")
       ->allow_extra_args(false)
       ->option_text("QUEUE");
+  run.add_option("--lane", typed.lane,
+                 "which word of a line, or with --jsonl which member, is its lane")
+      ->option_text("FIELD");
   run.add_option("--priority", typed.priority,
                  "critical, high, above, normal, below, low, bulk or idle")
       ->option_text("NAME");

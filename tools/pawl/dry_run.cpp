@@ -32,6 +32,7 @@ std::string notes(const run_settings& settings, const job_order& order) {
   const auto note = [&](const std::string& what) { text += (text.empty() ? "  # " : ", ") + what; };
   if (order.after.count() != 0) note("after " + time_text(order.after));
   if (!order.queue.empty()) note("queue " + order.queue);
+  if (!order.lane.empty()) note("lane " + printable(order.lane));
   if (order.priority != pawl::priority::normal) {
     note("priority " + std::string(name(order.priority)));
   }
@@ -56,6 +57,10 @@ std::string dry_line(const run_settings& settings, const kind_set& kinds, const 
           std::string(name(order.priority)) + "\",\"attempts\":" + std::to_string(order.attempts);
   text += ",\"delay_ns\":" + std::to_string(order.after.count()) +
           ",\"timeout_ns\":" + std::to_string(order.timeout.count());
+  if (!order.lane.empty()) {
+    text += ",\"lane\":";
+    append_json(text, order.lane);
+  }
   return text + "}\n";
 }
 

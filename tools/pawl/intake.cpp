@@ -9,6 +9,7 @@
 
 #include "job_payload.hpp"
 #include "kind.hpp"
+#include "lane_field.hpp"
 #include "printable.hpp"
 
 namespace pawl_tool {
@@ -66,7 +67,8 @@ void intake::submit(std::span<const input_line> lines) {
 pawl::job_options intake::options_of(const job_order& order) const {
   return {.priority = order.priority,
           .max_attempts = static_cast<std::uint8_t>(order.attempts),
-          .after = order.after};
+          .after = order.after,
+          .lane = order.lane};
 }
 
 // Returns how many are dealt with.
@@ -84,6 +86,7 @@ std::size_t intake::submit_plain(std::span<const input_line> lines) {
   for (const input_line& line : lines) {
     const std::size_t count = sizeof(payload_head) + line.text.size();
     specs_.push_back({std::span(bytes_).subspan(begin, count), options});
+    specs_.back().options.lane = word_of(line.text, settings_.lane_word);
     begin += count;
   }
   const pawl::submit_answers answer =

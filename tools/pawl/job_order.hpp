@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "lane_field.hpp"
 #include "pawl/job.hpp"
 #include "settings.hpp"
 
@@ -17,6 +18,7 @@ struct job_order {
   std::string_view text;  // of the line, or of what the reader of --jsonl holds
   bool is_words = false;  // see job_input
   std::string queue;      // empty: the run's
+  std::string lane;       // the key; empty: none
   pawl::priority priority = pawl::priority::normal;
   std::chrono::nanoseconds after{0};
   unsigned attempts = 0;                // 0: those of the run
@@ -28,6 +30,7 @@ struct job_order {
   job_order order;
   order.kind = settings.kind.value_or(kind_name::noop);
   order.text = line;
+  order.lane = word_of(line, settings.lane_word);
   order.priority = settings.priority;
   order.after = settings.after;
   return order;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -19,9 +20,9 @@ namespace {
 
 using nlohmann::json;
 
-enum class member { kind, payload, queue, priority, delay, timeout, attempts };
-constexpr std::string_view member_names[] = {"kind",  "payload", "queue",   "priority",
-                                             "delay", "timeout", "attempts"};
+enum class member { kind, payload, queue, priority, delay, timeout, attempts, lane };
+constexpr std::string_view member_names[] = {
+    "kind", "payload", "queue", "priority", "delay", "timeout", "attempts"};  // lane's is a setting
 
 // Goes over the line and keeps account of how far the parser has read.
 class counting_iterator {
@@ -70,8 +71,13 @@ std::string plain_text(const std::string& what) {
 // parsing.
 class line_taker final : public nlohmann::json_sax<json> {
  public:
-  line_taker(std::string_view line, job_order& order, std::string& payload)
-      : line_(line), read_up_to_(line.data()), order_(order), payload_(payload) {}
+  line_taker(std::string_view line, std::string_view lane_member, job_order& order,
+             std::string& payload)
+      : line_(line),
+        lane_member_(lane_member),
+        read_up_to_(line.data()),
+        order_(order),
+        payload_(payload) {}
 
   const char*& read_up_to() { return read_up_to_; }
   [[nodiscard]] bool has_kind() const { return given(member::kind); }
@@ -83,9 +89,11 @@ class line_taker final : public nlohmann::json_sax<json> {
   bool null() override { return is_wrong("null"); }
   bool boolean(bool) override { return is_wrong("true or false"); }
   bool number_integer(number_integer_t value) override {
+    if (is_lane()) return take_lane(std::to_string(value));
     return take_number(static_cast<double>(value));
   }
   bool number_unsigned(number_unsigned_t value) override {
+    if (is_lane()) return take_lane(std::to_string(value));
     return take_number(static_cast<double>(value));
   }
   bool number_float(number_float_t value, const string_t&) override { return take_number(value); }
@@ -115,6 +123,8 @@ class line_taker final : public nlohmann::json_sax<json> {
       case member::delay:
       case member::timeout:
         return take_time(parse_duration(text), printable(text));
+      case member::lane:
+        return take_lane(text);
       case member::attempts:
         break;
     }
@@ -129,14 +139,15 @@ class line_taker final : public nlohmann::json_sax<json> {
   bool end_object() override { return go_on(); }
 
   bool key(string_t& name) override {
-    for (std::size_t i = 0; i < std::size(member_names); ++i) {
-      if (member_names[i] != name) continue;
-      now_ = static_cast<member>(i);
-      if (given(now_)) return complain(fmt::format("\"{}\" is there twice", name));
-      given_ |= 1U << i;
-      return go_on();
+    const auto known = std::find(std::begin(member_names), std::end(member_names), name);
+    const bool is_lane = !lane_member_.empty() && name == lane_member_;
+    if (known == std::end(member_names) && !is_lane) {
+      return complain("unknown key " + printable(name));
     }
-    return complain("unknown key " + printable(name));
+    now_ = is_lane ? member::lane : static_cast<member>(known - std::begin(member_names));
+    if (given(now_)) return complain(printable(name) + " is there twice");
+    given_ |= 1U << static_cast<unsigned>(now_);
+    return go_on();
   }
 
   bool start_array(std::size_t) override {
@@ -184,9 +195,17 @@ class line_taker final : public nlohmann::json_sax<json> {
     constexpr std::string_view wanted[] = {
         "a string", "a string or an array of strings", "a string",
         "a string", "a string or a number of seconds", "a string or a number of seconds",
-        "a number"};
+        "a number", "a string or a whole number"};
     const auto i = static_cast<std::size_t>(now_);
-    return complain(fmt::format("{}: {}, not {}", member_names[i], wanted[i], what));
+    const std::string name =
+        now_ == member::lane ? printable(lane_member_) : std::string(member_names[i]);
+    return complain(fmt::format("{}: {}, not {}", name, wanted[i], what));
+  }
+
+  [[nodiscard]] bool is_lane() const { return open_ && !in_array_ && now_ == member::lane; }
+  bool take_lane(std::string key) {
+    order_.lane = std::move(key);
+    return go_on();
   }
 
   bool take_kind(std::string_view text) {
@@ -235,6 +254,7 @@ class line_taker final : public nlohmann::json_sax<json> {
   }
 
   const std::string_view line_;
+  const std::string_view lane_member_;
   const char* read_up_to_;
   std::size_t taken_up_to_ = 0;
   job_order& order_;
@@ -276,6 +296,11 @@ std::string misfit(const run_settings& settings, const job_order& order, bool ha
 
 }  // namespace
 
+bool is_json_job_member(std::string_view name) {
+  return std::find(std::begin(member_names), std::end(member_names), name) !=
+         std::end(member_names);
+}
+
 std::optional<line_mistake> json_job_reader::read(std::string_view line, job_order& order) {
   order = plain_order(settings_, {});
   payload_.clear();
@@ -283,7 +308,7 @@ std::optional<line_mistake> json_job_reader::read(std::string_view line, job_ord
   if (const std::size_t nul = line.find('\0'); nul != line.npos) {
     return line_mistake{nul + 1, "malformed", "not JSON: a NUL byte"};
   }
-  line_taker taker(line, order, payload_);
+  line_taker taker(line, settings_.lane_member, order, payload_);
   const char*& read_up_to = taker.read_up_to();
   const char* const end = line.data() + line.size();
   json::sax_parse(counting_iterator(line.data(), read_up_to), counting_iterator(end, read_up_to),

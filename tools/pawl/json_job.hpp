@@ -10,6 +10,7 @@
 //   delay     as --after, a string such as "1.5s", or a number of seconds
 //   timeout   as --timeout, in the same two forms
 //   attempts  as --attempts
+//   and the one that --lane names: a string, or a whole number
 #pragma once
 
 #include <optional>
@@ -19,6 +20,9 @@
 #include "job_order.hpp"
 
 namespace pawl_tool {
+
+// Is it one of the above?
+[[nodiscard]] bool is_json_job_member(std::string_view name);
 
 class json_job_reader {
  public:

@@ -8,6 +8,7 @@ const char* const run_help = R"(Examples:
   cat hosts | pawl run --concurrency 20 --keep-order -- ping -c 1
   cat urls | pawl run --attempts 5 --backoff exp:1s,cap=1m --timeout 30s -- curl -fsSO
   cat urls | pawl run -j 8 --rate 50/s,burst=10 -- curl -fsSO
+  cat posts | pawl run -j 8 --lane 1 -- ./post {}
   seq 10 | pawl run -o jsonl -- sh -c 'echo $(($1 * $1))' sh {} | jq .output
   echo '{"kind": "exec", "payload": ["ls", "-l"], "delay": "2s"}' | pawl run --jsonl
   yes | head -n 10000000 | pawl run noop
@@ -51,6 +52,11 @@ burst=N,weight=N (any of them) does the same for one queue: how many of its jobs
 start, and its share (1 to 1000). Without --jsonl all jobs are in that queue, else in those that the lines
 name, and in queue run where they name none. Jobs that wait for a limit keep no other queue waiting,
 until --window is full of them.
+
+Lanes: with --lane N jobs whose lines have the same N-th word run one after another in the order of the
+input, and beside those of other lanes; with --jsonl FIELD is the name of a member, a string or a whole
+number. A line without it is in no lane. While a job waits for its next attempt its lane waits for it; when
+it is dead the lane goes on.
 
 What a job writes is held until its end and comes out in one piece: 64 MB of all of them in memory,
 the rest in unnamed files in $TMPDIR. A line may have 1,048,560 bytes. Ctrl-C stops the intake

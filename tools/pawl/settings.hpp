@@ -60,6 +60,9 @@ struct run_settings {
   std::string own_queue = "run";                      // of jobs that name none
   std::map<std::string, pawl::queue_options> queues;  // limits and weight of those that have any
 
+  unsigned lane_word = 0;   // which word of a line is the key of its lane, from 1; 0: none is
+  std::string lane_member;  // jsonl: which member is; empty: none is
+
   std::uint64_t halt = 0;  // stop the intake after so many failures; 0: never
 };
 

@@ -7,10 +7,12 @@
 
 #include "backoff_text.hpp"
 #include "duration_text.hpp"
+#include "json_job.hpp"
 #include "kind.hpp"
 #include "limits_text.hpp"
 #include "printable.hpp"
 #include "priority_text.hpp"
+#include "whole_number.hpp"
 
 namespace pawl_tool {
 
@@ -98,6 +100,20 @@ std::string settle_limits(const typed_options& typed, run_settings& settings) {
   return "--queue: only lines of --jsonl say which of several queues they are for";
 }
 
+std::string settle_lane(const typed_options& typed, run_settings& settings) {
+  if (!typed.lane) return {};
+  if (settings.jsonl) {
+    settings.lane_member = *typed.lane;
+    if (settings.lane_member.empty()) return "--lane: the name of a member is to be said";
+    if (!is_json_job_member(*typed.lane)) return {};
+    return fmt::format("--lane: {} says something else of a job", printable(*typed.lane));
+  }
+  const auto number = parse_whole_number(*typed.lane, 1, UINT32_MAX);
+  if (!number) return fmt::format("--lane: {} is no number of a word", printable(*typed.lane));
+  settings.lane_word = *number;
+  return {};
+}
+
 std::string settle_input(const typed_options& typed, run_settings& settings) {
   if (typed.nul_separated && settings.jsonl) return "--jsonl reads lines: it goes without --null";
   if (typed.nul_separated) settings.delimiter = '\0';
@@ -144,6 +160,7 @@ std::string settle(const typed_options& typed, run_settings& settings) {
   if (mistake.empty()) mistake = settle_time("--after", typed.after, settings.after);
   if (mistake.empty()) mistake = settle_failures(typed, settings);
   if (mistake.empty()) mistake = settle_limits(typed, settings);
+  if (mistake.empty()) mistake = settle_lane(typed, settings);
   if (mistake.empty()) mistake = settle_concurrency(settings);
   return mistake;
 }
