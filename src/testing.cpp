@@ -254,6 +254,7 @@ std::size_t test_scheduler::impl::take(ready_queue& queue, unsigned band,
                                        std::span<std::uint64_t> room) noexcept {
   const std::size_t count = queue.front_of(band).pop(room);
   if (count != 0) return count;
+  if (order_heap* const heap = queue.heap_of(band)) return heap->pop(room);
   queue_share* const share = drain_->share_of(queue.index());
   if (share == nullptr) return 0;
   return queue.band_of(band).pop(*drain_->consumer_of(*share, queue, band), room);

@@ -23,7 +23,7 @@ enum class issue : std::uint8_t {
   queue_full,         // the same
   failing,  // attempts that failed, as a part of those that ended in the last one or two minutes; of
             // fewer than 20 nothing is said
-  waiting_long,  // seconds for which the oldest ready job waits
+  waiting_long,  // seconds for which the oldest ready job waits: queue_metrics::oldest_ready
   stalled,       // seconds for which jobs were ready and none started
   paused_long,   // seconds for which it is paused
   // Of the scheduler.

@@ -112,6 +112,12 @@ struct job_options {
   tenant_ref tenant{};                     // for whom it is done
   // The key of its lane; read during the submit only. Empty: it has none.
   std::string_view lane{};
+  // In a queue ordered by deadline (queue_options::order): wants to start before so long after its
+  // submit, which is a wish: it ends nothing. At most 100 years. 0: `expires` if it has that, else it
+  // comes after all that have a deadline. Elsewhere it means nothing.
+  duration deadline{0};
+  // In a queue ordered by exact priority: the smallest first. Elsewhere it means nothing.
+  std::int64_t exact_priority = 0;
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.

@@ -53,7 +53,8 @@ struct queue_metrics {
   std::uint64_t scheduled = 0;  // due later
   std::uint64_t running = 0;
   // No job that is ready, and that no kind or tenant holds back, has been so for longer. 0: there is none,
-  // or the queue was empty before and nothing has been taken from it since.
+  // or the queue was empty before and nothing has been taken from it since. Of an ordered queue: how long
+  // ago the job became ready that was taken last.
   duration oldest_ready{0};
   std::uint64_t jobs_max = 0;
   std::uint32_t concurrency_max = 0;  // 0: no limit

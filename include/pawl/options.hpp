@@ -101,6 +101,32 @@ enum class when_full : std::uint8_t {
          // job's priority is lower still; nothing to shed: reject
 };
 
+// What is first among the ready jobs of a queue that have the same priority (job_options::priority, which
+// comes before it in every queue).
+//
+//   exact     In an ordered queue, that is any but fifo, a drain takes what is first of all that is there.
+//             It takes up to 32 jobs at once, as many as 20 us of handler time are worth and one where a
+//             handler takes longer; those start before what comes meanwhile. So with one drain the order
+//             of starts is exact among the jobs that are ready when a batch is taken; with several a job
+//             may start before more urgent ones that the others hold, at most 32 each. It is exact from
+//             start to start with options::drains = 1 and handlers of 20 us or more.
+//   again     A job that is ready again (delayed, retried, yielded, requeued) comes to where its deadline or
+//             number puts it, behind its equals. One that was taken and not started, because the queue
+//             was paused or reached a limit, comes back to where it was.
+//   held back What a limit, a pause or a breaker of its kind or of its tenant holds back waits in the line of
+//             that one, first come, first served, and comes out before all others of its queue and priority;
+//             so does what waits for its turn in its lane, by the lane's order.
+//             The queue's own limits keep the order, since they hold back the queue and not the job; so
+//             does the wait for a thread of a blocking kind.
+//   starving  A job waits for all that are more urgent, also for those to come: ageing is among
+//             priorities. queue_metrics::oldest_ready is that of the job taken last.
+//   cost      A lock for each submit call and each batch, and 40 bytes for each job that waits.
+enum class queue_order : std::uint8_t {
+  fifo,            // first in, first out, by submitting thread
+  deadline,        // the earliest job_options::deadline first
+  exact_priority,  // the smallest job_options::exact_priority first
+};
+
 struct queue_options {
   std::uint64_t jobs_max =
       1'000'000;  // live jobs, at least 1. Never exceeded. Up to a 1/4096 part of
@@ -114,6 +140,9 @@ struct queue_options {
                                         // none is dropped; 0: no limit
   pawl::limits limits{};
   lane_options lanes{};
+  // Fixed when the queue is created: another one later is errc::invalid, and so is any but fifo
+  // together with when_full::shed.
+  queue_order order = queue_order::fifo;
 };
 
 struct tenant_options {

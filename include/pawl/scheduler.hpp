@@ -72,7 +72,7 @@ class PAWL_EXPORT scheduler {
 
   // The queue of that name, created if need be; `wanted` becomes its options in either case. Names
   // are 1 to 128 characters of [A-Za-z0-9._-]; a scheduler has at most 4,096 queues. May allocate.
-  //   errc::invalid   the name or an option is out of range
+  //   errc::invalid   the name or an option is out of range, or `wanted.order` is not the queue's
   //   errc::full      there are 4,096 queues
   //   errc::memory    no memory for it
   //   errc::stopping  errc::forked
@@ -185,7 +185,7 @@ class PAWL_EXPORT scheduler {
 
   // Applies new options to a queue, for submits and starts from now on. Lowering jobs_max ends no
   // job; a submit that is under way meanwhile may still take the room it had found.
-  //   errc::invalid    an option is out of range
+  //   errc::invalid    an option is out of range, or `wanted.order` is not the queue's
   //   errc::not_found  errc::stopping  errc::forked
   result<ticket> set_options(queue_ref queue, const queue_options& wanted) noexcept;
 

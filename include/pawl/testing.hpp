@@ -17,7 +17,8 @@
 //            first, within a window of the 32 oldest of a queue; which queue of several, by weight; what of
 //            several things due at the same nanosecond comes first. The same seed, the same test: the
 //            same run, jitter included (options::seed 0 is made from the seed). With options::drains = 1
-//            jobs of one queue and priority that the test submits start in the order of the submits.
+//            jobs of one queue and priority that the test submits start in the order of the submits; in
+//            an ordered queue, in its order.
 // Handlers:  take no time, unless they say advance(). They never overlap, however many drains the
 //            options name, except that a handler of a blocking kind may wait() for other jobs. What a
 //            parallel one spawns in oneTBB runs on the same thread.

@@ -1,5 +1,6 @@
 #include "engine/blocking_pool.hpp"
 
+#include "base/check.hpp"
 #include "base/thread.hpp"
 #include "engine/ending.hpp"
 #include "engine/gating.hpp"
@@ -7,6 +8,20 @@
 #include "engine/runner.hpp"
 
 namespace pawl {
+
+namespace {
+
+// No slot has that number (slots are some more than 100 million at most).
+constexpr std::uint64_t stand_in_slot = (std::uint64_t{1} << (64 - band_entry::version_bits)) - 1;
+
+std::uint64_t stand_in_of(const ready_queue& queue, unsigned band) noexcept {
+  return (stand_in_slot << band_entry::version_bits) | (queue.index() * priority_count + band);
+}
+bool is_stand_in(std::uint64_t place) noexcept {
+  return band_entry{place}.slot() == stand_in_slot;
+}
+
+}  // namespace
 
 bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
   bool lacks_thread = false;
@@ -20,8 +35,7 @@ bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
     }
     if (taken) {
       if (waiting_ >= sweep_at_) sweep_locked();
-      places_[band].push_back(place);
-      ++waiting_;
+      push_locked(place, band);
       work_.notify_one();
     }
   }
@@ -36,15 +50,35 @@ bool blocking_pool::hand_over(std::uint64_t place, unsigned band) noexcept {
 // A cancelled job leaves its place behind, and while all threads are held nobody drops it. The next one
 // comes when the list has doubled, so the price is a constant per place.
 void blocking_pool::sweep_locked() noexcept {
+  const auto is_current = [this](std::uint64_t place) {
+    const band_entry p{place};
+    return p.names(job_word{core_.jobs[p.slot()].word.load(acquire)});
+  };
+  std::map<std::uint64_t, std::size_t> surplus;  // stand-ins
+  for (auto& [stand_in, heap] : ordered_) {
+    const std::size_t before = heap.size();
+    heap.keep_if(is_current);
+    surplus[stand_in] = before - heap.size();
+  }
   waiting_ = 0;
   for (std::deque<std::uint64_t>& places : places_) {
-    std::erase_if(places, [this](std::uint64_t place) {
-      const band_entry p{place};
-      return !p.names(job_word{core_.jobs[p.slot()].word.load(acquire)});
+    std::erase_if(places, [&](std::uint64_t place) {
+      if (!is_stand_in(place)) return !is_current(place);
+      std::size_t& left = surplus[place];
+      return left != 0 && left-- != 0;
     });
     waiting_ += places.size();
   }
   sweep_at_ = 2 * waiting_ + sweep_places_min;
+}
+
+void blocking_pool::push_locked(std::uint64_t place, unsigned band) noexcept {
+  const ready_queue& queue = *core_.queues.at(core_.jobs[band_entry{place}.slot()].queue);
+  const std::uint64_t stand_in = stand_in_of(queue, band);
+  // Without memory it waits for its turn in the list.
+  const bool in_heap = queue.is_ordered() && ordered_[stand_in].put_back(core_.order, {&place, 1});
+  places_[band].push_back(in_heap ? stand_in : place);
+  ++waiting_;
 }
 
 // False: no memory, or no more threads.
@@ -106,6 +140,7 @@ bool blocking_pool::take_locked(std::uint64_t& place, unsigned& band) noexcept {
     place = places_[band].front();
     places_[band].pop_front();
     --waiting_;
+    if (is_stand_in(place)) PAWL_CHECK(ordered_.at(place).pop({&place, 1}) == 1);
     return true;
   }
   return false;
@@ -124,10 +159,14 @@ void blocking_pool::put_back_all(thread_context& context, std::uint64_t first,
   std::vector<std::uint64_t> back{first};
   {
     const std::lock_guard lock(mutex_);
+    const std::uint64_t stand_in = stand_in_of(queue, band);
     std::deque<std::uint64_t> others;
-    for (const std::uint64_t place : places_[band]) {
-      const bool same = core_.jobs[band_entry{place}.slot()].queue == queue.index();
-      if (same) {
+    for (std::uint64_t place : places_[band]) {
+      if (place == stand_in) {
+        PAWL_CHECK(ordered_.at(stand_in).pop({&place, 1}) == 1);
+        back.push_back(place);
+      } else if (!is_stand_in(place) &&
+                 core_.jobs[band_entry{place}.slot()].queue == queue.index()) {
         back.push_back(place);
       } else {
         others.push_back(place);

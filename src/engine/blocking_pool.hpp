@@ -4,6 +4,10 @@
 // Drains hand places over; a pool thread takes the highest band first and starts the job by the same
 // protocol as a drain. A blocking handler takes microseconds to hours, so a lock around the list is
 // no matter here.
+//
+// Jobs of an ordered queue wait in a heap of their queue and priority. In the list stands a stand-in for each
+// of them: whoever takes one takes what is first in that heap. So the pool keeps the order of the queue, and
+// its turn among the others.
 #pragma once
 
 #include <array>
@@ -11,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -57,6 +62,7 @@ class blocking_pool {
   bool start_thread_locked() noexcept;
   void run(worker& w) noexcept;
   void sweep_locked() noexcept;
+  void push_locked(std::uint64_t place, unsigned band) noexcept;
   bool take_locked(std::uint64_t& place, unsigned& band) noexcept;
   void put_back_all(thread_context& context, std::uint64_t first, unsigned band) noexcept;
   void run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept;
@@ -69,10 +75,11 @@ class blocking_pool {
   const thread_life life_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::array<std::deque<std::uint64_t>, priority_count> places_;
-  std::size_t waiting_ = 0;                  // places in all of them
-  std::size_t sweep_at_ = sweep_places_min;  // as many, and stale ones are taken out
-  std::deque<worker> workers_;               // those not running are reused: addresses must stay
+  std::array<std::deque<std::uint64_t>, priority_count> places_;  // and stand-ins
+  std::map<std::uint64_t, order_heap> ordered_;  // by stand-in; as many places as it has stand-ins
+  std::size_t waiting_ = 0;                      // places in all of them
+  std::size_t sweep_at_ = sweep_places_min;      // as many, and stale ones are taken out
+  std::deque<worker> workers_;  // those not running are reused: addresses must stay
   unsigned threads_ = 0;
   unsigned idle_ = 0;
   bool stopping_ = false;

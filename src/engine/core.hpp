@@ -89,6 +89,7 @@ struct core {
         gates(r.entries().size()),
         lot(s.slots),
         lanes(s.slots),
+        order(s.slots),
         keys(jobs),
         dead(s.given.dead_in_memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm),
@@ -120,6 +121,7 @@ struct core {
   gate_table gates;  // of kinds and tenants; a queue has its own
   parking_lot lot;
   lane_table lanes;
+  order_marks order;   // of jobs in ordered queues
   permits all_starts;  // the scheduler's start rate
   struct {
     std::mutex mutex;  // held by who pauses, resumes or holds any scope

@@ -7,6 +7,7 @@
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
 #include "policy/dispatch.hpp"
+#include "policy/ordering.hpp"
 
 namespace pawl {
 
@@ -41,7 +42,9 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   if (share == nullptr) return false;  // no memory: try again later
 
   std::array<std::uint64_t, batch_max> places;
-  std::uint32_t wanted = batch_size(mean_ns_[p.queue], batch_max);
+  const std::uint64_t mean = mean_ns_[p.queue];
+  std::uint32_t wanted =
+      queue.is_ordered() ? ordered_batch_size(mean) : batch_size(mean, batch_max);
   if (queue.limits().has_rate()) {  // what may not start would only be put back
     wanted = static_cast<std::uint32_t>(
         std::max<std::uint64_t>(queue.limits().starts_ready(now_ns, wanted), 1));
@@ -93,6 +96,8 @@ std::size_t drain::take(ready_queue& queue, queue_share& share, unsigned band,
   queue.gate().look_at_work();
   const std::size_t count = queue.front_of(band).pop(room);
   if (count != 0) return count;
+  if (order_heap* const heap = queue.heap_of(band)) [[unlikely]]
+    return heap->pop(room);
   return queue.band_of(band).pop(*context_.consumer_of(share, queue, band), room);
 }
 

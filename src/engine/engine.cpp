@@ -30,6 +30,7 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   if (!e->core_.jobs.is_ready()) return failure{errc::memory, 0, "slab"};
   if (!e->core_.lot.is_ready()) return failure{errc::memory, 0, "parking_lot"};
   if (!e->core_.lanes.is_ready()) return failure{errc::memory, 0, "lane_table"};
+  if (!e->core_.order.is_ready()) return failure{errc::memory, 0, "order_marks"};
   if (!e->core_.payloads.is_ready()) return failure{errc::memory, 0, "payload_arena"};
   if (!e->core_.due_later.is_ready()) return failure{errc::memory, 0, "wheel"};
   if (const status added = e->add_drains(); !added) return added.error();

@@ -416,7 +416,10 @@ void admit_parked(core& c, thread_context& context, start_gate& gate) noexcept {
   }
   for (std::size_t i = 0; i < count; ++i) {
     ready_queue& queue = *out[i].queue;
-    queue.front_of(out[i].band).append({&out[i].place, 1});
+    order_heap* const heap = out[i].has_permit ? nullptr : queue.heap_of(out[i].band);
+    if (heap == nullptr || !heap->put_back(c.order, {&out[i].place, 1})) {
+      queue.front_of(out[i].band).append({&out[i].place, 1});
+    }
     if (queue.gate().announce(out[i].band, c.active)) {
       c.idle.notify();
     } else if (out[i].has_permit) {

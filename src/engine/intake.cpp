@@ -7,6 +7,7 @@
 #include "engine/admission.hpp"
 #include "engine/ending.hpp"
 #include "engine/intake_doors.hpp"
+#include "engine/ordered_intake.hpp"
 #include "engine/payload_storing.hpp"
 #include "engine/placing.hpp"
 #include "engine/settings.hpp"
@@ -35,7 +36,7 @@ reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
 // Is there nothing to it but a priority?
 bool is_plain(const job_options& how) noexcept {
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
-          how.run_timeout.count()) == 0 &&
+          how.run_timeout.count() | how.deadline.count()) == 0 &&
          how.backoff == nullptr && how.unique == nullptr && how.lane.empty();
 }
 
@@ -44,7 +45,7 @@ bool is_in_range(const job_options& how) noexcept {
   const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
   const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
   return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         (how.backoff == nullptr || check_backoff(*how.backoff)) &&
+         fits(how.deadline) && (how.backoff == nullptr || check_backoff(*how.backoff)) &&
          (how.unique == nullptr || is_in_range(*how.unique));
 }
 
@@ -116,9 +117,9 @@ struct newcomer {
   reject reason = reject::memory;  // if it is not accepted
 };
 
-// Gives a filled slot the job's options; one that is due later goes into the wheel. One with a key, or
-// due later, is counted here: before anyone can count its end, as soon as others know of it. False:
-// newcomer::reason, or it is a duplicate (key_request::answer).
+// Gives a filled slot the job's options, and notes where it stands in an ordered queue; one that is due
+// later goes into the wheel. One with a key, or due later, is counted here: before anyone can count its
+// end, as soon as others know of it. False: newcomer::reason, or it is a duplicate (key_request::answer).
 bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
                   newcomer& made, key_request* key) noexcept {
   slot& job = a.c.jobs[slot_index];
@@ -129,6 +130,7 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
     return false;
   };
   if (!store_extra(a.c, job, how, key)) return drop();
+  if (a.queue.is_ordered()) note_order(a, slot_index, how);
   job.expires = encode_expiry(how.expires);
   made.expiry_ns = expiry_ns(a.now_ns, job.expires);
   made.is_ready = !is_later(how);
@@ -170,14 +172,14 @@ void watch_expiry(const admission& a, const newcomer& made) noexcept {
                      static_cast<std::uint32_t>(id_generation(made.id))});
 }
 
-// Fills a free slot and makes it a job. False: newcomer::reason, or a duplicate.
+// Fills a free slot and makes it a job. `plain`: is_plain(how). False: newcomer::reason, or a duplicate.
 bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              const job_options& how, unsigned band, newcomer& made,
+              const job_options& how, bool plain, unsigned band, newcomer& made,
               key_request* key = nullptr) noexcept {
   slot& job = a.c.jobs[slot_index];
   if (!fill_slot(a, job, payload, how, band)) return false;
   made.id = make_id(slot_index, job.generation);
-  if (!is_plain(how)) [[unlikely]]
+  if (!plain || a.queue.is_ordered()) [[unlikely]]
     return make_special(a, slot_index, how, made, key);
   made.place = band_entry::make(slot_index, transition_to_ready(job.word));
   return true;
@@ -208,10 +210,15 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
 
 // Puts the places of jobs that are counted into the band, tells a drain. False: no memory; undone.
 bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
-  band::producer* const token = a.context.producer_of(a.share, a.queue, band);
-  pawl::band& fifo = a.queue.band_of(band);
-  const bool pushed = token != nullptr && (places.size() == 1 ? fifo.push(*token, places[0])
-                                                              : fifo.push(*token, places));
+  bool pushed = false;
+  if (a.queue.is_ordered()) [[unlikely]] {
+    pushed = push_ordered(a, band, places);
+  } else {
+    band::producer* const token = a.context.producer_of(a.share, a.queue, band);
+    pawl::band& fifo = a.queue.band_of(band);
+    pushed = token != nullptr &&
+             (places.size() == 1 ? fifo.push(*token, places[0]) : fifo.push(*token, places));
+  }
   if (!pushed) {
     undo(a, places);
     return false;
@@ -240,7 +247,7 @@ reject try_unique(admission& a, std::span<const std::byte> payload, const job_op
   const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
   newcomer made;
   if (slot_index == thread_context::no_slot ||
-      !make_job(a, slot_index, payload, how, band, made, &key)) {
+      !make_job(a, slot_index, payload, how, false, band, made, &key)) {
     if (slot_index != thread_context::no_slot) a.context.free_slot(a.c.jobs, slot_index);
     if (!key.wish.takes_over) put_credits(a, 1);
     return key.answer.is_taken() ? made.reason : reject::none;
@@ -335,7 +342,7 @@ struct bulk {
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
     newcomer made;
-    if (!make_job(a, slot_index, spec.payload, spec.options, band, made)) {
+    if (!make_job(a, slot_index, spec.payload, spec.options, plain, band, made)) {
       a.context.free_slot(a.c.jobs, slot_index);
       return made.reason;
     }
@@ -368,7 +375,8 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   };
   if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
-  if (!is_plain(how) && !is_in_range(how)) return refuse(reject::bad_option);
+  const bool plain = is_plain(how);
+  if (!plain && !is_in_range(how)) return refuse(reject::bad_option);
   if (const reject r = check_tenant(c, how.tenant); r != reject::none) return refuse(r);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
@@ -390,7 +398,8 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
   newcomer made;
-  if (slot_index == thread_context::no_slot || !make_job(a, slot_index, payload, how, band, made)) {
+  if (slot_index == thread_context::no_slot ||
+      !make_job(a, slot_index, payload, how, plain, band, made)) {
     if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
     put_credits(a, 1);
     return refuse(made.reason);

@@ -1,23 +1,56 @@
 #include "engine/placing.hpp"
 
+#include <vector>
+
 namespace pawl {
 
-void push_ready(core& c, thread_context& context, ready_queue& queue, unsigned band,
-                std::span<const std::uint64_t> places) noexcept {
+namespace {
+
+// False: no memory.
+bool push_behind(core& c, thread_context& context, ready_queue& queue, unsigned band,
+                 std::span<const std::uint64_t> places) noexcept {
+  if (order_heap* const heap = queue.heap_of(band)) return heap->push(c.order, places);
   queue_share* const share = context.share_of(queue.index());
   band::producer* const token =
       share == nullptr ? nullptr : context.producer_of(*share, queue, band);
-  // Without memory they take the way round: they are not lost, only earlier than their elders.
-  if (token == nullptr || !queue.band_of(band).push(*token, places)) {
-    queue.front_of(band).append(places);
+  return token != nullptr && queue.band_of(band).push(*token, places);
+}
+
+// What has a permit goes to the front list, which is where a queue that closes looks for permits
+// (engine/gating.hpp). Who equips one of these places meanwhile, a thief, has a place of its own.
+void put_back_ordered(core& c, ready_queue& queue, unsigned band, order_heap& heap,
+                      std::span<const std::uint64_t> places) noexcept {
+  std::vector<std::uint64_t> equipped;
+  std::vector<std::uint64_t> others;
+  if (queue.has_equipped()) {
+    for (const std::uint64_t place : places) {
+      const job_word word{c.jobs[band_entry{place}.slot()].word.load(acquire)};
+      const bool has_permit = band_entry{place}.names(word) && word.permits() != 0;
+      (has_permit ? equipped : others).push_back(place);
+    }
+    places = others;
   }
+  if (!places.empty() && !heap.put_back(c.order, places)) queue.front_of(band).push(places);
+  if (!equipped.empty()) queue.front_of(band).push(equipped);
+}
+
+}  // namespace
+
+void push_ready(core& c, thread_context& context, ready_queue& queue, unsigned band,
+                std::span<const std::uint64_t> places) noexcept {
+  // Without memory they take the way round: they are not lost, only earlier than their elders.
+  if (!push_behind(c, context, queue, band, places)) queue.front_of(band).append(places);
   if (queue.gate().announce(band, c.active)) c.idle.notify();
 }
 
 void put_back(core& c, ready_queue& queue, unsigned band,
               std::span<const std::uint64_t> places) noexcept {
   if (places.empty()) return;
-  queue.front_of(band).push(places);
+  if (order_heap* const heap = queue.heap_of(band)) {
+    put_back_ordered(c, queue, band, *heap, places);
+  } else {
+    queue.front_of(band).push(places);
+  }
   if (queue.gate().announce(band, c.active)) c.idle.notify();
 }
 

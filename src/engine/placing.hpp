@@ -8,11 +8,13 @@
 
 namespace pawl {
 
-// Puts places of jobs that became ready again behind those of the band, and tells a drain.
+// Puts places of jobs that became ready again behind those of the band, in an ordered queue behind those
+// of the same key, and tells a drain.
 void push_ready(core& c, thread_context& context, ready_queue& queue, unsigned band,
                 std::span<const std::uint64_t> places) noexcept;
 
-// Puts places that were taken and not started in front of the band.
+// Puts places that were taken and not started in front of the band; in an ordered queue to where they
+// were, but those that have a permit in front.
 void put_back(core& c, ready_queue& queue, unsigned band,
               std::span<const std::uint64_t> places) noexcept;
 

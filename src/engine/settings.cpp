@@ -162,6 +162,13 @@ status check_options(const queue_options& wanted) noexcept {
       static_cast<unsigned>(wanted.lanes.on_failure) > static_cast<unsigned>(on_failure::skip)) {
     return out_of_range("queue_options.lanes");
   }
+  if (static_cast<unsigned>(wanted.order) > static_cast<unsigned>(queue_order::exact_priority)) {
+    return out_of_range("queue_options.order");
+  }
+  // A heap knows its first, not its last.
+  if (wanted.order != queue_order::fifo && wanted.when_full == when_full::shed) {
+    return out_of_range("queue_options.when_full");
+  }
   return std::monostate{};
 }
 

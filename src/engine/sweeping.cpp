@@ -17,12 +17,14 @@ bool is_current(const core& c, std::uint64_t place) noexcept {
 }
 
 // What is current moves to the front list, behind what is there: it is older than what is pushed to
-// the band from now on, and served before it.
+// the band from now on, and served before it. In an ordered queue it stays where it is.
 void sweep(core& c, thread_context& context, ready_queue& queue, unsigned band) {
   queue_share* const share = context.share_of(queue.index());
   if (share == nullptr) return;
   front_list& front = queue.front_of(band);
-  front.keep_if([&c](std::uint64_t place) { return is_current(c, place); });
+  const auto is_kept = [&c](std::uint64_t place) { return is_current(c, place); };
+  front.keep_if(is_kept);
+  if (order_heap* const heap = queue.heap_of(band)) return heap->keep_if(is_kept);
   std::vector<std::uint64_t> kept;
   std::array<std::uint64_t, batch_max> places;
   // Not more than were there at first, or a fast submitter would keep us here.
@@ -32,7 +34,7 @@ void sweep(core& c, thread_context& context, ready_queue& queue, unsigned band) 
         queue.band_of(band).pop(*context.consumer_of(*share, queue, band), places);
     if (count == 0) break;
     std::copy_if(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count),
-                 std::back_inserter(kept), [&c](std::uint64_t p) { return is_current(c, p); });
+                 std::back_inserter(kept), is_kept);
     left -= std::min(left, count);
   }
   if (kept.empty()) return;

@@ -52,6 +52,7 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
 
 constexpr failure never_issued{errc::not_found, 0, "job id"};
 constexpr failure has_ended{errc::stale, 0, "job id"};
+constexpr failure other_order{errc::invalid, 0, "queue_options.order"};
 
 }  // namespace
 
@@ -61,7 +62,11 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
   const std::lock_guard lock(changing_);
   const std::lock_guard all_lock(core_.all.mutex);
+  if (wanted.order != queue_order::fifo && !core_.order.prepare()) {
+    return failure{errc::memory, 0, "queue"};
+  }
   bool full = false;
+  bool differs = false;
   ready_queue* const q = core_.queues.find_or_add(
       name, wanted,
       [&](ready_queue& queue, bool is_new) {
@@ -72,11 +77,14 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
           if (!core_.settings.given.dispatch) queue.gate().close(gate_reason::no_dispatch);
           // Either this sees the stop, or the stop sees the queue: both are under the table's lock.
           if (core_.stopping.load(seq_cst)) queue.gate().close(gate_reason::stopping);
+        } else if (queue.order() != wanted.order) {
+          differs = true;
         } else {
           change_options(core_, context, queue, wanted);
         }
       },
       full);
+  if (differs) return other_order;
   if (full) return failure{errc::full, 0, "queue"};
   if (q == nullptr) return failure{errc::memory, 0, "queue"};
   return queue_ref{static_cast<std::uint16_t>(q->index()), core_.tag};
@@ -160,6 +168,7 @@ result<ticket> engine::set_options(thread_context& context, queue_ref queue,
   if (const status ok = check_options(wanted); !ok) return ok.error();
   const result<ready_queue*> q = queue_at(queue);
   if (!q) return q.error();
+  if ((*q)->order() != wanted.order) return other_order;
   const std::lock_guard lock(changing_);
   change_options(core_, context, **q, wanted);
   return ticket{};

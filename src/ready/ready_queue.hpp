@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "ready/band.hpp"
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
+#include "ready/order_heap.hpp"
 #include "ready/permits.hpp"
 #include "ready/queue_gate.hpp"
 #include "ready/set_aside.hpp"
@@ -36,7 +38,12 @@ struct lane_rule {
 class ready_queue {
  public:
   ready_queue(unsigned index, std::string name, const queue_options& o)
-      : index_(index), name_(std::move(name)), gate_(index), room_(o.jobs_max) {
+      : index_(index),
+        order_(o.order),
+        heaps_(o.order == queue_order::fifo ? nullptr : std::make_unique<heaps>()),
+        name_(std::move(name)),
+        gate_(index),
+        room_(o.jobs_max) {
     apply(o, 0);
   }
 
@@ -89,6 +96,12 @@ class ready_queue {
   [[nodiscard]] credit_recall& recall() noexcept { return recall_; }
   [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
+  [[nodiscard]] queue_order order() const noexcept { return order_; }
+  [[nodiscard]] bool is_ordered() const noexcept { return heaps_ != nullptr; }
+  // What an ordered queue has in the place of a band. Null: it is first in, first out.
+  [[nodiscard]] order_heap* heap_of(unsigned b) noexcept {
+    return heaps_ == nullptr ? nullptr : &(*heaps_)[b];
+  }
 
   [[nodiscard]] permits& limits() noexcept { return limits_; }
   [[nodiscard]] const permits& limits() const noexcept { return limits_; }
@@ -121,12 +134,17 @@ class ready_queue {
   [[nodiscard]] std::mutex& sweeping() noexcept { return sweeping_; }
 
   [[nodiscard]] bool band_has_jobs(unsigned b) const noexcept {
-    return !fronts_[b].looks_empty() || !bands_[b].looks_empty();
+    if (!fronts_[b].looks_empty()) return true;
+    return is_ordered() ? !(*heaps_)[b].looks_empty() : !bands_[b].looks_empty();
   }
 
  private:
+  using heaps = std::array<order_heap, priority_count>;
+
   const unsigned index_;
-  credit_recall recall_;  // here, because a submit reads the index
+  const queue_order order_;
+  const std::unique_ptr<heaps> heaps_;  // here, because a submit reads the index
+  credit_recall recall_;                // and this
   const std::string name_;
   atomic<pawl::when_full> when_full_{};
   atomic<std::int64_t> block_for_ns_{};

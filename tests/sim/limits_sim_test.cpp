@@ -71,7 +71,7 @@ class limits_sim : public ::testing::Test {
                                 .backoff = {.base = std::chrono::milliseconds(3)}}));
     }
     w_.open();
-    queues_ = {w_.queue("a"), w_.queue("b")};
+    queues_ = {w_.queue("a"), w_.queue("b", {.order = queue_order::deadline})};
     for (const char* name : {"t", "u"}) {
       tenants_.push_back(*w_.e->tenant(w_.context_of_host(), name, {}));
     }
@@ -134,6 +134,7 @@ class limits_sim : public ::testing::Test {
     how.priority = static_cast<priority>(below<unsigned>(random_, priority_count));
     if (t < tenants_.size()) how.tenant = tenants_[t];
     if (one_in(random_, 6)) how.after = duration(below<std::int64_t>(random_, 3'000'000));
+    if (one_in(random_, 2)) how.deadline = duration(below<std::int64_t>(random_, 3'000'000));
     if (one_in(random_, 6)) how.expires = duration(1 + below<std::int64_t>(random_, 9'000'000));
     const job_id id = w_.submit(queues_[below<std::size_t>(random_, queues_.size())],
                                 kinds_[below<std::size_t>(random_, kinds_.size())], how);
