@@ -62,13 +62,13 @@ void scheduler::impl::count_rejected(queue_ref queue, kind_ref kind, reject r,
   if (context) core->count_rejected(*context, queue, kind, r, count);
 }
 
-bool scheduler::impl::wait_for_room(queue_ref queue, reject reason, bool may_block,
+bool scheduler::impl::wait_for_room(queue_ref queue, reject reason, lack of,
                                     std::chrono::steady_clock::time_point& until) {
-  if (!is_full(reason) || !may_block) return false;
+  if (!is_full(reason) || !of.may_block) return false;
   if (until == std::chrono::steady_clock::time_point{}) {
     until = std::chrono::steady_clock::now() + core->parts().queues.at(queue.index)->block_for();
   }
-  return core->wait_for_room(queue, reason, until);
+  return core->wait_for_room(queue, reason, of.bytes, until);
 }
 
 result<std::unique_ptr<scheduler>> scheduler::impl::open(const options& wanted,
@@ -145,17 +145,17 @@ submit_answer scheduler::submit(queue_ref queue, kind_ref kind, std::span<const 
     return answer;
   }
   std::chrono::steady_clock::time_point until{};
-  bool may_block = false;
+  impl::lack lacks;
   do {
     const call_context context(impl_->desk);
     if (!context) {
       answer.reason = reject::memory;
       return answer;
     }
-    may_block = context->may_block();
     answer = take_in(impl_->core->parts(), *context, queue, kind, payload, how);
     if (answer) return answer;
-  } while (impl_->wait_for_room(queue, answer.reason, may_block, until));
+    lacks = {context->may_block(), context->bytes_wanted};
+  } while (impl_->wait_for_room(queue, answer.reason, lacks, until));
   impl_->count_rejected(queue, kind, answer.reason, 1);
   if (is_full(answer.reason)) answer.retry_after = full_retry_after;
   return answer;
@@ -171,16 +171,16 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
   }
   std::chrono::steady_clock::time_point until{};
   submit_answers sum;  // of all rounds
-  bool may_block = false;
+  impl::lack lacks;
   do {
     const call_context context(impl_->desk);
     if (!context) {
       answer.reason = reject::memory;
       break;
     }
-    may_block = context->may_block();
     answer = take_in(impl_->core->parts(), *context, queue, kind, specs.subspan(sum.accepted),
                      ids.empty() ? ids : ids.subspan(sum.accepted));
+    lacks = {context->may_block(), context->bytes_wanted};
     if (answer.accepted != 0) {
       sum.accepted += answer.accepted;
       sum.duplicates += answer.duplicates;
@@ -188,7 +188,7 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
       sum.ticket = answer.ticket;
       until = {};  // the limit is for each wait for room
     }
-  } while (!answer && impl_->wait_for_room(queue, answer.reason, may_block, until));
+  } while (!answer && impl_->wait_for_room(queue, answer.reason, lacks, until));
   if (!answer) {
     impl_->count_rejected(queue, kind, answer.reason, specs.size() - sum.accepted);
     if (is_full(answer.reason)) answer.retry_after = full_retry_after;

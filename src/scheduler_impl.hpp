@@ -22,8 +22,12 @@ struct __attribute__((visibility("hidden"))) scheduler::impl {
   [[nodiscard]] bool is_child() const noexcept { return desk->guard.is_child(); }
   // Ends a call that rejected `count` jobs.
   void count_rejected(queue_ref queue, kind_ref kind, reject r, std::size_t count) noexcept;
-  // May the call wait for room, and did it find some?
-  bool wait_for_room(queue_ref queue, reject reason, bool may_block,
+  // May the call wait for room, and did it find some? `bytes`: it lacked so many; 0: it lacked a job's room.
+  struct lack {
+    bool may_block = false;
+    std::uint64_t bytes = 0;
+  };
+  bool wait_for_room(queue_ref queue, reject reason, lack of,
                      std::chrono::steady_clock::time_point& until);
 
   // What handlers get to see: unlike the host's scheduler it cannot be destroyed under a handler

@@ -19,15 +19,16 @@ namespace pawl {
 
 enum class issue : std::uint8_t {
   // Of one queue, condition::queue.
-  queue_nearly_full,  // jobs alive, as a part of queue_options::jobs_max
-  queue_full,         // the same
+  queue_nearly_full,  // jobs alive, as a part of queue_options::jobs_max, or their bytes, of bytes_max:
+  // the larger one. What is refused may be so large that the part is well below 1
+  queue_full,  // the same
   failing,  // attempts that failed, as a part of those that ended in the last one or two minutes; of
             // fewer than 20 nothing is said
   waiting_long,  // seconds for which the oldest ready job waits: queue_metrics::oldest_ready
   stalled,       // seconds for which jobs were ready and none started
   paused_long,   // seconds for which it is paused
   // Of the scheduler.
-  scheduler_nearly_full,     // jobs alive, as a part of options::jobs_max
+  scheduler_nearly_full,     // jobs alive, as a part of options::jobs_max, or their bytes, as above
   scheduler_full,            // the same
   threads_stuck,             // handlers that overran and are still inside
   timers_late,               // seconds by which what is due is late

@@ -18,6 +18,10 @@ struct queue_health {
   queue_ref queue;
   std::uint64_t jobs = 0;  // alive; may count ahead by what submitting threads have set aside
   std::uint64_t jobs_max = 0;
+  std::uint64_t bytes =
+      0;  // payload bytes of those, exact; 0 while they are not counted: the queue never
+          // had a bound, and the scheduler has none
+  std::uint64_t bytes_max = 0;  // 0: no bound
   bool paused = false;
 };
 
@@ -45,6 +49,8 @@ struct health_report {
   std::uint64_t dead = 0;  // dead letters kept
   std::uint64_t jobs = 0;  // alive, as above
   std::uint64_t jobs_max = 0;
+  std::uint64_t bytes = 0;                 // payload bytes of those, exact; 0 without a bound
+  std::uint64_t bytes_max = 0;             // 0: no bound
   std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
   bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer
   std::vector<queue_health> queues;

@@ -129,13 +129,13 @@ struct job_spec {
 // Why a job was not accepted. Nothing of a rejected job remains.
 enum class reject : std::uint8_t {
   none,            // it was accepted
-  queue_full,      // queue_options::jobs_max jobs of the queue are alive
-  scheduler_full,  // options::jobs_max jobs are alive
+  queue_full,      // no room: queue_options::jobs_max, or bytes_max
+  scheduler_full,  // no room: options::jobs_max, or bytes_max
   no_space,        // the disk is full
   log_full,        // the log waits for a checkpoint
   log_failed,      // the log has failed; see health()
   memory,          // the system, or options::payload_memory_bytes_max, has no more memory for it
-  too_large,       // the payload is above options::payload_bytes_max
+  too_large,       // the payload is above options::payload_bytes_max, or above a whole bytes_max
   unknown_kind,    // the kind is not of this scheduler's registry
   unknown_queue,   // the queue_ref is not of this scheduler
   unknown_tenant,  // the tenant_ref is not of this scheduler

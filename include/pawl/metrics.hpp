@@ -57,6 +57,9 @@ struct queue_metrics {
   // ago the job became ready that was taken last.
   duration oldest_ready{0};
   std::uint64_t jobs_max = 0;
+  std::uint64_t bytes =
+      0;  // payload bytes of the jobs alive; 0 while nobody counts them (queue_health)
+  std::uint64_t bytes_max = 0;        // 0: no bound
   std::uint32_t concurrency_max = 0;  // 0: no limit
   double starts_per_s_max = 0;        // 0: no limit
   bool paused = false;                // it, or the whole scheduler

@@ -64,6 +64,8 @@ struct options {
   std::uint64_t jobs_max = 10'000'000;         // jobs alive; 1 to 100,000,000; also bounded so that
                                                // their slots fit in a quarter of the memory; what
                                                // a queue sets aside for a thread counts here too
+  std::uint64_t bytes_max = 0;                 // payload bytes of all jobs alive, as bytes_max of
+                                               // queue_options; 0: no bound
   std::size_t payload_bytes_max = 1u << 20;    // of one payload; at most 1 MiB
   std::uint64_t payload_memory_bytes_max = 0;  // of all payloads above 64 bytes; 0: a quarter of
                                                // the machine's memory
@@ -93,12 +95,13 @@ struct options {
   job_hooks hooks{};
 };
 
-// What submit() does when the queue holds queue_options::jobs_max live jobs.
+// What submit() does when the queue has no room: jobs_max live jobs, or too many bytes for the new one.
 enum class when_full : std::uint8_t {
   reject,  // answer reject::queue_full at once
   block,   // wait up to queue_options::block_for for room; from inside a handler: reject
   shed,  // end the oldest waiting job of the queue's lowest priority as dead(shed), unless the new
-         // job's priority is lower still; nothing to shed: reject
+  // job's priority is lower still; nothing to shed: reject. Bytes may take several: one after
+  // the other until the new job fits, or is refused, and those stay dead
 };
 
 // What is first among the ready jobs of a queue that have the same priority (job_options::priority, which
@@ -133,6 +136,13 @@ struct queue_options {
                   // it per submitting thread may be set aside for that thread,
                   // so a full queue can say so that much early; bounds below
                   // 8,192 are exact
+  // Payload bytes of its live jobs; 0: no bound. Exact, and never exceeded by a submit; each submit and end
+  // of a job with a payload pays some ten nanoseconds for that, more where threads meet. A job without
+  // payload has none, and a dead one none any more. A payload that is larger than the whole bound is
+  // reject::too_large. May be changed at any time: below what is in use it ends no job and lets none with
+  // a payload in. A first bound for a queue that has jobs counts them, which takes as long as a look at
+  // every slot in use; submits under way in that moment may bring it above.
+  std::uint64_t bytes_max = 0;
   pawl::when_full when_full = pawl::when_full::reject;
   duration block_for = std::chrono::seconds(1);  // the limit of when_full::block
   unsigned weight = 1;  // share of handler time among queues of one priority; 1 to 1,000

@@ -183,7 +183,7 @@ class PAWL_EXPORT scheduler {
   result<ticket> close_intake(scope of) noexcept;
   result<ticket> open_intake(scope of) noexcept;
 
-  // Applies new options to a queue, for submits and starts from now on. Lowering jobs_max ends no
+  // Applies new options to a queue, for submits and starts from now on. Lowering a bound ends no
   // job; a submit that is under way meanwhile may still take the room it had found.
   //   errc::invalid    an option is out of range, or `wanted.order` is not the queue's
   //   errc::not_found  errc::stopping  errc::forked

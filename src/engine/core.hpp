@@ -30,6 +30,7 @@
 #include "pawl/registry.hpp"
 #include "ready/active_set.hpp"
 #include "ready/batch_ring.hpp"
+#include "ready/byte_room.hpp"
 #include "ready/credits.hpp"
 
 namespace pawl {
@@ -84,6 +85,7 @@ struct core {
         jobs(s.slots, s.magazines),
         payloads(s.given.payload_memory_bytes_max),
         room(s.given.jobs_max),
+        bytes(s.given.bytes_max),
         rings(s.drains + s.replacements),
         contexts(jobs),
         gates(r.entries().size()),
@@ -115,6 +117,7 @@ struct core {
   active_set active;
   eventcount idle;                // where drains sleep; sleeper i is drain i
   credits room;                   // of the whole scheduler
+  byte_room bytes;                // the same; see engine/weighing.hpp
   std::vector<batch_ring> rings;  // ring i belongs to drain i
   context_office contexts;
 

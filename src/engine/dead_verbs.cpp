@@ -8,6 +8,7 @@
 #include "engine/handler_call.hpp"
 #include "engine/placing.hpp"
 #include "engine/unique_jobs.hpp"
+#include "engine/weighing.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -143,6 +144,12 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       core_.room.give(1);
       return false;
     }
+    const std::uint64_t bytes = queue.counts_bytes() ? payload_bytes(core_, job) : 0;
+    if (bytes != 0 && take_bytes(core_, queue, bytes) != reject::none) {
+      queue.room().give(1);
+      core_.room.give(1);
+      return false;
+    }
     const reject refused = revive_with_key(core_, job, id, [&] {
       job.attempt = 0;
       job.pushbacks = 0;
@@ -153,11 +160,12 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       if (job.has(in_lane)) core_.lanes.move(core_, context, l.slot, lane_place::in_line);
       // Before anyone can count its next end.
       context.tallies.of(job.queue, job.kind).counts.add(tally::requeued);
-      transition_to_requeued(job.word, word);
+      transition_to_requeued(job.word, word, bytes != 0);
       place = band_entry::make(l.slot, word).bits;
     });
     if (refused == reject::none) return true;
     why = refused == reject::memory ? no_memory : failure{errc::busy, 0, "unique key"};
+    give_bytes(core_, queue, bytes);
     queue.room().give(1);
     core_.room.give(1);
     return false;
@@ -165,7 +173,9 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
   if (place == 0) return why;
   // Nobody can start the job before its place is pushed, and nobody else has the place.
   const slot& job = core_.jobs[id_slot(id)];
-  push_ready(core_, context, *core_.queues.at(known->queue.index), job.band, {&place, 1});
+  ready_queue& queue = *core_.queues.at(known->queue.index);
+  push_ready(core_, context, queue, job.band, {&place, 1});
+  if (queue.counts_bytes()) weigh(core_, id_slot(id));  // see engine/weighing.hpp
   return ticket{id, 0};
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/gating.hpp"
 #include "engine/unique_jobs.hpp"
+#include "engine/weighing.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
 
@@ -126,8 +127,12 @@ namespace {
 [[gnu::always_inline]] inline void finish(core& c, thread_context& context,
                                           std::uint32_t slot_index, slot& job, job_word word,
                                           dead_cause cause, bool keeps_room) noexcept {
-  if (word.permits() != 0) [[unlikely]]
-    give_permits(c, context, job_scopes(job), word.permits());
+  if (word.has_any_of(permit_flags | static_cast<std::uint64_t>(job_flag::weighed))) [[unlikely]] {
+    if (word.permits() != 0) give_permits(c, context, job_scopes(job), word.permits());
+    if (word.has(job_flag::weighed) && !keeps_room) {
+      give_bytes(c, *c.queues.at(job.queue), payload_bytes(c, job));
+    }
+  }
   if (job.expires != 0) c.due_later.note_stale();
   // First: who is told of the end may submit the next job.
   let_go_at_end(c, job, slot_index);

@@ -82,9 +82,10 @@ class engine {
   void count_rejected(thread_context& context, queue_ref queue, kind_ref kind, reject r,
                       std::size_t count) noexcept;
 
-  // Blocks until there may be room again for a job that was refused with `reason`; false: `until`
-  // has passed, or the queue does not block.
-  bool wait_for_room(queue_ref queue, reject reason, std::chrono::steady_clock::time_point until);
+  // Blocks until there may be room again for a job that was refused with `reason`, and lacked so many bytes,
+  // or 0 and a job's room; false: `until` has passed, or the queue does not block.
+  bool wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
+                     std::chrono::steady_clock::time_point until);
 
   // Gives back what a context has set aside, before another thread gets it.
   void flush_credits(thread_context& context) noexcept;

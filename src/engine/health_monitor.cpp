@@ -22,6 +22,8 @@ queue_sight see(const core& c, const ready_queue& q, const tally_sums& of, bool 
   queue_sight s;
   s.jobs = q.room().in_use();
   s.jobs_max = q.room().bound();
+  s.bytes = q.bytes().in_use();
+  s.bytes_max = q.bytes().bound();
   s.started = of.counts.started;
   s.ended.good = of.counts.completed;
   s.ended.failed = of.counts.retried;
@@ -43,6 +45,8 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
   scheduler_sight s;
   s.jobs = c.room.in_use();
   s.jobs_max = c.room.bound();
+  s.bytes = c.bytes.in_use();
+  s.bytes_max = c.bytes.bound();
   s.overruns = c.overruns.load(relaxed);
   const std::uint64_t next = c.due_later.next_ns();  // 0: somebody is about to look
   const bool is_fired = c.settings.given.dispatch && !c.stopping.load(relaxed);

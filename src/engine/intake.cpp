@@ -7,10 +7,10 @@
 #include "engine/admission.hpp"
 #include "engine/ending.hpp"
 #include "engine/intake_doors.hpp"
+#include "engine/option_checks.hpp"
 #include "engine/ordered_intake.hpp"
 #include "engine/payload_storing.hpp"
 #include "engine/placing.hpp"
-#include "engine/settings.hpp"
 #include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
@@ -20,38 +20,6 @@
 namespace pawl {
 
 namespace {
-
-// A priority from outside its enumeration counts as the lowest.
-unsigned band_of(priority p) noexcept {
-  return std::min(static_cast<unsigned>(p), static_cast<unsigned>(priority_count - 1));
-}
-
-reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
-  if (c.stopping.load(relaxed)) return reject::stopping;  // relaxed: nothing follows from it
-  if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
-  if (kind.index >= c.kinds.size()) return reject::unknown_kind;
-  return check_doors(c, *c.queues.at(queue.index), kind.index);
-}
-
-// Is there nothing to it but a priority?
-bool is_plain(const job_options& how) noexcept {
-  return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
-          how.run_timeout.count() | how.deadline.count()) == 0 &&
-         how.backoff == nullptr && how.unique == nullptr && how.lane.empty();
-}
-
-bool is_in_range(const job_options& how) noexcept {
-  constexpr duration longest = std::chrono::hours(24 * 36525);  // a century
-  const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
-  const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
-  return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         fits(how.deadline) && (how.backoff == nullptr || check_backoff(*how.backoff)) &&
-         (how.unique == nullptr || is_in_range(*how.unique));
-}
-
-bool is_later(const job_options& how) noexcept {
-  return how.after.count() > 0 || how.at != std::chrono::system_clock::time_point{};
-}
 
 // What the job wants beyond what its kind says. False: no memory.
 bool store_extra(core& c, slot& job, const job_options& how, const key_request* key) noexcept {
@@ -154,6 +122,8 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
     key->answer = a.c.keys.claim(key->wish, made.id, go_live);
     if (!key->answer.is_taken()) return drop();
   }
+  order_second_look(a.c, a.queue);
+  if (a.queue.counts_bytes()) weigh(a.c, slot_index);
   if (made.is_ready) {
     made.place = band_entry::make(slot_index, word);
   } else {
@@ -202,6 +172,7 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
     const job_id id = make_id(index, job.generation);
     withdraw_key(a.c, job, id);
     if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
+    if (word.has(job_flag::weighed)) give_bytes(a.c, a.queue, payload_bytes(a.c, job));
     release_slot(a.c, a.context, index);
     a.counts().take_back_accepted(1);
     give_credits(a, 1);
@@ -234,22 +205,31 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
 }
 
 // A job with a unique key, once that was looked at: with a credit, or in the place of a waiting job of the
-// same queue, whose room it takes over. What came of it is in key.answer.
+// same queue, whose room it takes over, so far as it needs it. What came of it is in key.answer.
 reject try_unique(admission& a, std::span<const std::byte> payload, const job_options& how,
                   unsigned band, key_request& key, job_id& id) noexcept {
-  key.wish.takes_over = key.answer.step == key_step::replace && key.answer.queue == key.wish.queue;
-  if (!key.wish.takes_over && take_set_aside(a, 1) == 0) {
-    std::uint32_t credits = 0;
-    const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
-    if (r != reject::none) return r;
-    put_credits(a, credits - 1);
-  }
+  const bool takes_over =
+      key.answer.step == key_step::replace && key.answer.queue == key.wish.queue;
+  key.wish.in_place_of = takes_over ? key.answer.original : job_id{};
+  key.wish.seen = key.answer.before;
+  const std::uint64_t brought = takes_over ? bytes_of_replaced(a.c, key.answer) : 0;
+  const std::uint64_t bytes = a.queue.counts_bytes() ? payload.size() : 0;
   const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
+  if (slot_index == thread_context::no_slot) return reject::memory;
+  reject lacks = reject::none;
+  if (takes_over) {
+    lacks = obtain_bytes(a, band, slot_index, bytes, brought, [] { return true; });
+  } else if (take_set_aside(a, 1) == 0) {
+    lacks = obtain_room(a, band, slot_index, payload.size());
+  }
+  if (lacks != reject::none) {
+    a.context.free_slot(a.c.jobs, slot_index);
+    return lacks;
+  }
   newcomer made;
-  if (slot_index == thread_context::no_slot ||
-      !make_job(a, slot_index, payload, how, false, band, made, &key)) {
-    if (slot_index != thread_context::no_slot) a.context.free_slot(a.c.jobs, slot_index);
-    if (!key.wish.takes_over) put_credits(a, 1);
+  if (!make_job(a, slot_index, payload, how, false, band, made, &key)) {
+    give_up_slot(a, slot_index);
+    if (!takes_over) put_credits(a, 1);
     return key.answer.is_taken() ? made.reason : reject::none;
   }
   const std::span<const std::uint64_t> place(&made.place.bits, made.is_ready ? 1 : 0);
@@ -257,6 +237,7 @@ reject try_unique(admission& a, std::span<const std::byte> payload, const job_op
     // The other one is lost to it, so it is not given up for want of memory.
     if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
     end_replaced(a.c, a.context, key);
+    if (brought > bytes) give_bytes(a.c, a.queue, brought - bytes);
   } else if (made.is_ready && !push_new(a, band, place)) {
     return reject::memory;
   }
@@ -296,6 +277,7 @@ struct bulk {
     const std::size_t count = std::exchange(held, 0);
     if (count == 0) return true;
     if (!enqueue(a, band, {places.data(), count})) return false;
+    if (a.queue.counts_bytes()) weigh_places(a.c, {places.data(), count});
     answer.accepted += count;
     answer.ticket.id = last_held;
     return true;
@@ -331,19 +313,23 @@ struct bulk {
     if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
     // What is due later is accepted at once, and the answer is a prefix.
     if (!plain && is_later(spec.options) && !flush()) return reject::memory;
+    const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
+    if (slot_index == thread_context::no_slot) return reject::memory;
     if (credits == 0) {
       const auto wanted = static_cast<std::uint32_t>(std::min(left, places.size()));
       credits = take_set_aside(a, wanted);
       if (credits == 0) {
-        const reject r = obtain_credits(a, band, wanted, credits, [this] { return flush(); });
-        if (r != reject::none) return r;
+        const reject r = obtain_room(a, band, slot_index, spec.payload.size(), wanted, credits,
+                                     [this] { return flush(); });
+        if (r != reject::none) {
+          a.context.free_slot(a.c.jobs, slot_index);
+          return r;
+        }
       }
     }
-    const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
-    if (slot_index == thread_context::no_slot) return reject::memory;
     newcomer made;
     if (!make_job(a, slot_index, spec.payload, spec.options, plain, band, made)) {
-      a.context.free_slot(a.c.jobs, slot_index);
+      give_up_slot(a, slot_index);
       return made.reason;
     }
     id = made.id;
@@ -390,17 +376,18 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   const unsigned band = band_of(how.priority);
   if (how.unique != nullptr) [[unlikely]]
     return take_in_unique(a, payload, how, band);
-  if (take_set_aside(a, 1) == 0) {
-    std::uint32_t credits = 0;
-    const reject r = obtain_credits(a, band, 1, credits, [] { return true; });
-    if (r != reject::none) return refuse(r);
-    put_credits(a, credits - 1);
-  }
   const std::uint32_t slot_index = context.take_slot(c.jobs);
+  if (slot_index == thread_context::no_slot) return refuse(reject::memory);
+  if (take_set_aside(a, 1) == 0) {
+    const reject r = obtain_room(a, band, slot_index, payload.size());
+    if (r != reject::none) {
+      context.free_slot(c.jobs, slot_index);
+      return refuse(r);
+    }
+  }
   newcomer made;
-  if (slot_index == thread_context::no_slot ||
-      !make_job(a, slot_index, payload, how, plain, band, made)) {
-    if (slot_index != thread_context::no_slot) context.free_slot(c.jobs, slot_index);
+  if (!make_job(a, slot_index, payload, how, plain, band, made)) {
+    give_up_slot(a, slot_index);
     put_credits(a, 1);
     return refuse(made.reason);
   }
@@ -409,6 +396,8 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
     answer.ticket = {};
     return refuse(reject::memory);
   }
+  if (a.queue.counts_bytes()) [[unlikely]]
+    weigh(c, id_slot(made.id));
   watch_expiry(a, made);
   return answer;
 }

@@ -18,6 +18,14 @@ inline reject check_doors(const core& c, const ready_queue& queue, unsigned kind
   return is_open ? reject::none : reject::intake_closed;
 }
 
+// Of a whole call.
+inline reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
+  if (c.stopping.load(relaxed)) return reject::stopping;  // relaxed: nothing follows from it
+  if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
+  if (kind.index >= c.kinds.size()) return reject::unknown_kind;
+  return check_doors(c, *c.queues.at(queue.index), kind.index);
+}
+
 // Of a job's own tenant.
 inline reject check_tenant(const core& c, tenant_ref tenant) noexcept {
   if (tenant.index == 0) [[likely]]

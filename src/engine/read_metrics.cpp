@@ -28,6 +28,8 @@ queue_metrics describe(const core& c, const ready_queue& q, tally_sums of, std::
     m.oldest_ready = duration(static_cast<std::int64_t>(now_ns - since));
   }
   m.jobs_max = q.room().bound();
+  m.bytes = q.bytes().in_use();
+  m.bytes_max = q.bytes().bound();
   m.concurrency_max = q.limits().limit();
   const std::uint64_t interval_ns = q.limits().interval_ns();
   if (interval_ns != 0) m.starts_per_s_max = 1e9 / static_cast<double>(interval_ns);

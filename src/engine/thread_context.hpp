@@ -134,6 +134,9 @@ class thread_context {
   board_line line;
   attempt now_running;
   clock_source::reading clock_reading;
+  // That the last submit lacked which was refused for want of room. 0: it lacked a job's room.
+  std::uint64_t bytes_wanted = 0;
+  std::uint64_t bytes_taken = 0;   // by the job on its way in, if its slot is marked as weighed
   std::uint32_t timers_added = 0;  // entries, since the context was made; wraps
   // Held by a user of the shared context, which may come again from a hook or a stop callback. What is
   // foreign is called where a context of a thread's own may be used again as well.

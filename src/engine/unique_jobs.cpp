@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/cancelling.hpp"
+#include "engine/weighing.hpp"
 #include "policy/retry.hpp"
 
 namespace pawl {
@@ -51,11 +52,15 @@ submit_answer note_key(tally& counts, submit_answer answer, const key_answer& ke
   return answer;
 }
 
+std::uint64_t bytes_of_replaced(const core& c, const key_answer& key) noexcept {
+  return key.before.has(job_flag::weighed) ? payload_bytes(c, c.jobs[id_slot(key.original)]) : 0;
+}
+
 void end_replaced(core& c, thread_context& context, const key_request& key) noexcept {
   const slot& job = c.jobs[id_slot(key.answer.original)];  // ours until its end is worked out
   context.tallies.of(job.queue, job.kind).counts.add(tally::replaced);
   end_cancelled(c, context, id_slot(key.answer.original), key.answer.before, key.answer.after,
-                key.wish.takes_over);
+                static_cast<bool>(key.wish.in_place_of));
 }
 
 void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept {

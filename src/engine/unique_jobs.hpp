@@ -19,7 +19,11 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
 // The answer to a submit with what became of the key; counts a duplicate that another job answers.
 submit_answer note_key(tally& counts, submit_answer answer, const key_answer& key) noexcept;
 
-// Ends the job in whose place another one was submitted, which is where it belongs by now.
+// The counted bytes of the job that would be replaced, if its word is still the one seen.
+std::uint64_t bytes_of_replaced(const core& c, const key_answer& key) noexcept;
+
+// Ends the job in whose place another one was submitted, which is where it belongs by now. If that one
+// asked for its very place it has taken over its room.
 void end_replaced(core& c, thread_context& context, const key_request& key) noexcept;
 
 void let_go_of_key(core& c, const job_extra& extra, job_id id) noexcept;

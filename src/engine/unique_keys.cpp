@@ -49,7 +49,8 @@ key_answer unique_keys::enter(shard& s, const key_wish& wish, job_id id) noexcep
   do {
     a = e == nullptr ? key_answer{} : judge(*e, wish);
     if (!a.is_taken()) return a;
-    if (wish.takes_over && (a.step != key_step::replace || a.queue != wish.queue)) {
+    if (wish.in_place_of &&
+        (a.step != key_step::replace || a.original != wish.in_place_of || a.before != wish.seen)) {
       return {.step = key_step::again};
     }
   } while (a.step == key_step::replace && !cancel(a));

@@ -45,8 +45,9 @@ namespace pawl {
 struct key_wish {
   key_hash key;
   std::uint16_t queue = 0;
-  // Only in the place of a waiting job of that queue, else key_step::again.
-  bool takes_over = false;
+  // Only in the place of that job, if its word is still the one seen, else key_step::again. 0: any.
+  job_id in_place_of{};
+  job_word seen{};
   std::uint64_t now_ns = 0;  // boot clock
   std::uint64_t kept_until_ns = 0;
   unique_until until = unique_until::finished;

@@ -9,6 +9,7 @@
 #include "engine/engine.hpp"
 #include "engine/gating.hpp"
 #include "engine/settings.hpp"
+#include "engine/weighing.hpp"
 #include "job/id.hpp"
 #include "job/sighting.hpp"
 
@@ -40,6 +41,7 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
                     const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
   const lane_rule before = queue.lanes();
+  const bool starts_to_count = wanted.bytes_max != 0 && !queue.counts_bytes();
   note_limits(c, wanted.limits);
   queue.apply(wanted, c.clock.boot_ns());
   // Whoever is refused by the new limits closes them again.
@@ -47,7 +49,9 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
     if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();
   }
   if (queue.lanes() != before) c.lanes.look_again(c, context, queue);
-  if (lowers) recall_credits(c, queue);
+  if (starts_to_count) queue.count_bytes();
+  if (lowers || starts_to_count) recall_credits(c, queue);
+  if (starts_to_count) weigh_all(c, queue);
 }
 
 constexpr failure never_issued{errc::not_found, 0, "job id"};
@@ -72,6 +76,7 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
       [&](ready_queue& queue, bool is_new) {
         if (is_new) {
           note_limits(core_, wanted.limits);
+          if (wanted.bytes_max != 0 || core_.bytes.bound() != 0) queue.count_bytes();
           if (core_.all.is_paused) queue.gate().close(gate_reason::all_paused);
           if (core_.all.is_held) queue.gate().close(gate_reason::all_held);
           if (!core_.settings.given.dispatch) queue.gate().close(gate_reason::no_dispatch);
@@ -181,13 +186,20 @@ void engine::close_all_gates() noexcept {
   core_.queues.for_each([this](ready_queue& q) { wait_for_starts_of(q.index()); });
 }
 
-bool engine::wait_for_room(queue_ref queue, reject reason,
+bool engine::wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
                            std::chrono::steady_clock::time_point until) {
   const result<ready_queue*> q = queue_at(queue);
   if (!q || (is(executor::stepped) && !world_.pass_time)) return false;
   if ((*q)->when_full() != when_full::block) return false;
-  credits& room = reason == reject::queue_full ? (*q)->room() : core_.room;
-  const auto may_try = [&] { return room.has_free() || core_.stopping.load(seq_cst); };
+  const bool of_queue = reason == reject::queue_full;
+  credits& room = of_queue ? (*q)->room() : core_.room;
+  const byte_room& bytes_room = of_queue ? (*q)->bytes() : core_.bytes;
+  const auto may_try = [&] {
+    const bool has_room = bytes == 0
+                              ? room.has_free()
+                              : bytes_room.has_room_for(bytes) || !bytes_room.may_ever_hold(bytes);
+    return has_room || core_.stopping.load(seq_cst);
+  };
   if (!world_.pass_time) return room.wait_until_given(until, may_try);
   world_.pass_time(may_try, (*q)->block_for());
   return may_try();
@@ -210,6 +222,8 @@ health_report engine::describe_health(const std::vector<tally_sums>& queues) con
   h.blocking_threads = pool_->thread_count();
   h.jobs = core_.room.in_use();
   h.jobs_max = core_.room.bound();
+  h.bytes = core_.bytes.in_use();
+  h.bytes_max = core_.bytes.bound();
   h.payload_memory_bytes = core_.payloads.memory_bytes();
   h.asymmetric_barrier = core_.asymmetric;
   h.overruns = core_.overruns.load(relaxed);
@@ -219,7 +233,7 @@ health_report engine::describe_health(const std::vector<tally_sums>& queues) con
   const std::uint64_t now = core_.clock.boot_ns();
   core_.queues.for_each([&](const ready_queue& q) {
     h.queues.push_back({q.name(), queue_ref{static_cast<std::uint16_t>(q.index()), core_.tag},
-                        q.room().in_use(), q.room().bound(),
+                        q.room().in_use(), q.room().bound(), q.bytes().in_use(), q.bytes().bound(),
                         q.gate().is_closed_for(gate_reason::paused)});
   });
   core_.contexts.for_each([&](const thread_context& t) {

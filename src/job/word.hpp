@@ -45,6 +45,7 @@ enum class job_flag : std::uint16_t {
   permit_of_queue = 1u << 7,
   permit_of_kind = 1u << 8,
   permit_of_tenant = 1u << 9,
+  weighed = 1u << 10,  // its payload's bytes are counted (engine/weighing.hpp)
 };
 inline constexpr std::uint64_t permit_flags =
     static_cast<std::uint64_t>(job_flag::permit_of_queue) |
@@ -69,6 +70,9 @@ struct job_word {
   }
   [[nodiscard]] constexpr job_word without(job_flag f) const noexcept {
     return job_word{bits & ~static_cast<std::uint64_t>(f)};
+  }
+  [[nodiscard]] constexpr bool has_any_of(std::uint64_t flags) const noexcept {
+    return (bits & flags) != 0;
   }
   // A combination of permit_flags.
   [[nodiscard]] constexpr std::uint64_t permits() const noexcept { return bits & permit_flags; }
@@ -301,6 +305,22 @@ inline bool transition_to_due(word_cell& cell, job_word& word) noexcept {
   return false;
 }
 
+// A free slot that the caller holds: is the job that it becomes weighed?
+inline void mark_free_slot(word_cell& cell, bool weighed) noexcept {
+  const job_word word{cell.load(relaxed)};  // relaxed: as in transition_to_ready()
+  cell.store((weighed ? word.with(job_flag::weighed) : word.without(job_flag::weighed)).bits,
+             relaxed);
+}
+
+// Marks a live job as weighed, from the very word that `word` is. False: that has changed. In both cases
+// `word` is what it is now.
+inline bool mark_weighed(word_cell& cell, job_word& word) noexcept {
+  const job_word next = word.with(job_flag::weighed);
+  const bool done = cell.compare_exchange_strong(word.bits, next.bits, acq_rel, acquire);  // [word]
+  if (done) word = next;
+  return done;
+}
+
 // What came of a change that was asked of a job from outside.
 enum class request : std::uint8_t {
   ended,    // the caller ended it, owns its word now, and must tell waiters and free the slot
@@ -339,12 +359,15 @@ inline request transition_to_expired(word_cell& cell, job_word& word) noexcept {
   return request::ended;
 }
 
-// Makes a dead job ready again. The caller owns the word, and no handler is inside any more.
-inline void transition_to_requeued(word_cell& cell, job_word& word) noexcept {
+// Makes a dead job ready again, weighed or not. The caller owns the word, and no handler is inside any more.
+inline void transition_to_requeued(word_cell& cell, job_word& word, bool weighed) noexcept {
   for (;;) {
-    job_word next = word.moved<job_state::dead, job_event::requeue>().after_attempt().without(
-        job_flag::cancel_requested);
-    next.bits &= ~permit_flags;  // who ended it has given them back
+    job_word next = word.moved<job_state::dead, job_event::requeue>()
+                        .after_attempt()
+                        .without(job_flag::cancel_requested)
+                        .without(job_flag::weighed);
+    next.bits &= ~permit_flags;  // who ended it has given them back, and its bytes
+    if (weighed) next = next.with(job_flag::weighed);
     if (cell.compare_exchange_weak(word.bits, next.bits, acq_rel, acquire)) {  // [word]
       word = next;
       return;

@@ -146,7 +146,9 @@ inline std::optional<double> failed_part(failure_window& w, attempt_counts seen,
 struct queue_sight {
   std::uint64_t jobs = 0;
   std::uint64_t jobs_max = 0;
-  std::uint64_t started = 0;  // since open()
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;  // 0: no bound
+  std::uint64_t started = 0;    // since open()
   attempt_counts ended;
   std::uint64_t oldest_ready_ns = 0;  // age; 0: not known, or there is none
   bool has_ready = false;
@@ -178,8 +180,11 @@ inline queue_values look_at_queue(queue_memory& m, const queue_sight& seen,
   m.paused_since_ns = seen.is_paused ? std::min(m.paused_since_ns, now_ns) : not_yet;
 
   queue_values v;
-  v[at(issue::queue_nearly_full)] = part_of(seen.jobs, seen.jobs_max);
-  v[at(issue::queue_full)] = part_of(seen.jobs, seen.jobs_max);
+  // A bound that is not there has no part, which is less than any.
+  const std::optional<double> fullness =
+      std::max(part_of(seen.jobs, seen.jobs_max), part_of(seen.bytes, seen.bytes_max));
+  v[at(issue::queue_nearly_full)] = fullness;
+  v[at(issue::queue_full)] = fullness;
   v[at(issue::failing)] = failed_part(m.failures, seen.ended, now_ns);
   if (may_start) {
     const std::uint64_t still_ns = now_ns - m.still_since_ns;
@@ -195,6 +200,8 @@ inline queue_values look_at_queue(queue_memory& m, const queue_sight& seen,
 struct scheduler_sight {
   std::uint64_t jobs = 0;
   std::uint64_t jobs_max = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;  // 0: no bound
   std::uint64_t overruns = 0;
   std::uint64_t timers_late_ns = 0;
   std::uint64_t dead = 0;
@@ -208,11 +215,15 @@ inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_c
 using scheduler_values = std::array<std::optional<double>, scheduler_issue_count>;
 
 inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept {
-  return {
-      part_of(seen.jobs, seen.jobs_max),      part_of(seen.jobs, seen.jobs_max),
-      static_cast<double>(seen.overruns),     seconds_of(seen.timers_late_ns),
-      part_of(seen.dead, seen.dead_max),      part_of(seen.payload_bytes, seen.payload_bytes_max),
-      static_cast<double>(seen.lanes_stopped)};
+  const std::optional<double> fullness =
+      std::max(part_of(seen.jobs, seen.jobs_max), part_of(seen.bytes, seen.bytes_max));
+  return {fullness,
+          fullness,
+          static_cast<double>(seen.overruns),
+          seconds_of(seen.timers_late_ns),
+          part_of(seen.dead, seen.dead_max),
+          part_of(seen.payload_bytes, seen.payload_bytes_max),
+          static_cast<double>(seen.lanes_stopped)};
 }
 
 }  // namespace pawl

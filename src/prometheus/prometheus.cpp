@@ -203,6 +203,10 @@ class writer {
     gauge("pawl_queue_held", "1: held", q.held ? 1 : 0);
     gauge("pawl_queue_intake_open", "1: it takes jobs", q.takes_jobs ? 1 : 0);
     gauge("pawl_queue_jobs_max", "Bound on the jobs alive", static_cast<double>(q.jobs_max));
+    if (q.bytes_max != 0) {
+      gauge("pawl_queue_bytes", "Payload bytes of the jobs alive", static_cast<double>(q.bytes));
+      gauge("pawl_queue_bytes_max", "Bound on them", static_cast<double>(q.bytes_max));
+    }
     if (q.concurrency_max != 0) {
       gauge("pawl_queue_concurrency_limit", "Bound on the jobs running", q.concurrency_max);
     }
@@ -238,6 +242,10 @@ class writer {
     page_.gauge("pawl_lane_stopped_jobs", "Dead jobs that their lanes wait for", {},
                 m_.lanes.stopped);
     page_.gauge("pawl_jobs_max", "Bound on the jobs alive", {}, h.jobs_max);
+    if (h.bytes_max != 0) {
+      page_.gauge("pawl_bytes", "Payload bytes of the jobs alive", {}, h.bytes);
+      page_.gauge("pawl_bytes_max", "Bound on them", {}, h.bytes_max);
+    }
     page_.gauge("pawl_memory_bytes", "Memory taken from the system", {{"pool", "payloads"}},
                 h.payload_memory_bytes);
     page_.gauge("pawl_health_status", "0: ok, 1: degraded, 2: unhealthy", {},

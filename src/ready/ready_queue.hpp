@@ -13,6 +13,7 @@
 #include "policy/gcra.hpp"
 #include "policy/retry.hpp"
 #include "ready/band.hpp"
+#include "ready/byte_room.hpp"
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
 #include "ready/order_heap.hpp"
@@ -43,7 +44,8 @@ class ready_queue {
         heaps_(o.order == queue_order::fifo ? nullptr : std::make_unique<heaps>()),
         name_(std::move(name)),
         gate_(index),
-        room_(o.jobs_max) {
+        room_(o.jobs_max),
+        bytes_(o.bytes_max) {
     apply(o, 0);
   }
 
@@ -55,6 +57,7 @@ class ready_queue {
     weight_.store(o.weight, relaxed);
     retries_per_s_.store(o.retries_per_s_max, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
+    bytes_.set_bound(o.bytes_max);
     limits_.set(o.limits, now_ns);
     const gcra_rate rate = gcra_of(o.lanes.rate);
     lane_concurrency_.store(o.lanes.concurrency, relaxed);
@@ -94,6 +97,15 @@ class ready_queue {
   [[nodiscard]] credits& room() noexcept { return room_; }
   [[nodiscard]] const credits& room() const noexcept { return room_; }
   [[nodiscard]] credit_recall& recall() noexcept { return recall_; }
+
+  // Payload bytes of its jobs; see engine/weighing.hpp. Once it counts them it always will.
+  [[nodiscard]] byte_room& bytes() noexcept { return bytes_; }
+  [[nodiscard]] const byte_room& bytes() const noexcept { return bytes_; }
+  [[nodiscard]] bool counts_bytes() const noexcept { return counts_bytes_.load(seq_cst) != 0; }
+  void count_bytes() noexcept { counts_bytes_.exchange(1, seq_cst); }
+  // What the caller stored before is visible to who finds that it counts from after this.
+  void order_looks() noexcept { counts_bytes_.fetch_or(0, seq_cst); }
+
   [[nodiscard]] band& band_of(unsigned b) noexcept { return bands_[b]; }
   [[nodiscard]] front_list& front_of(unsigned b) noexcept { return fronts_[b]; }
   [[nodiscard]] queue_order order() const noexcept { return order_; }
@@ -145,6 +157,7 @@ class ready_queue {
   const queue_order order_;
   const std::unique_ptr<heaps> heaps_;  // here, because a submit reads the index
   credit_recall recall_;                // and this
+  atomic<std::uint8_t> counts_bytes_{0};
   const std::string name_;
   atomic<pawl::when_full> when_full_{};
   atomic<std::int64_t> block_for_ns_{};
@@ -160,6 +173,7 @@ class ready_queue {
   permits limits_;
   atomic<std::uint32_t> equipped_{0};
   credits room_;
+  byte_room bytes_;
   std::array<band, priority_count> bands_;
   std::array<front_list, priority_count> fronts_;
   alignas(cache_line_bytes) std::array<atomic<std::uint64_t>, priority_count> served_{};

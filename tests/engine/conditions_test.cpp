@@ -96,6 +96,31 @@ TEST_F(conditions_test, the_scheduler_fills) {
   EXPECT_EQ(raised(), (set{issue::scheduler_nearly_full, issue::scheduler_full}));
 }
 
+TEST_F(conditions_test, both_fill_with_bytes_too) {
+  const std::vector<std::byte> payload(100);
+  w_.wanted.bytes_max = 2000;
+  open({.bytes_max = 1000});
+  const queue_ref other = w_.queue("other");
+  const auto fill = [&](queue_ref q, int jobs) {
+    for (int i = 0; i < jobs; ++i) w_.submit(q, kind_, {.after = hours(1)}, payload);
+  };
+  fill(queue_, 7);
+  EXPECT_EQ(raised(), set{});
+  fill(queue_, 1);
+  EXPECT_EQ(raised(), set{issue::queue_nearly_full});
+  fill(queue_, 2);
+  EXPECT_EQ(raised(), (set{issue::queue_nearly_full, issue::queue_full}));
+  fill(other, 6);
+  EXPECT_EQ(raised(),
+            (set{issue::queue_nearly_full, issue::queue_full, issue::scheduler_nearly_full}));
+  fill(other, 4);
+  EXPECT_EQ(raised(), (set{issue::queue_nearly_full, issue::queue_full,
+                           issue::scheduler_nearly_full, issue::scheduler_full}));
+  w_.advance(hours(1) + milliseconds(1));
+  raised_within(seconds(5));
+  EXPECT_EQ(raised(), set{});
+}
+
 TEST_F(conditions_test, work_that_nobody_starts_is_stalled) {
   open();
   submit(3);

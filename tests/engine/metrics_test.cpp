@@ -270,6 +270,7 @@ TEST_F(metrics_test, says_what_closes_a_queue_and_what_its_kind_holds_back) {
   auto m = w_.e->read_metrics().queues.at(0);
   EXPECT_EQ(m.name, "a");
   EXPECT_EQ(m.jobs_max, 77u);
+  EXPECT_EQ(m.bytes_max, 0u);
   EXPECT_EQ(m.concurrency_max, 4u);
   EXPECT_DOUBLE_EQ(m.starts_per_s_max, 50.0);
   EXPECT_FALSE(m.paused || m.held || m.is_at_limit);

@@ -25,7 +25,7 @@ using test::scaled;
 
 constexpr std::array all_flags{job_flag::cancel_requested, job_flag::attached, job_flag::waiter,
                                job_flag::timed_out,        job_flag::overrun,  job_flag::orphan,
-                               job_flag::settling};
+                               job_flag::settling,         job_flag::weighed};
 
 // The plainest word there is.
 struct plain_word {
@@ -103,7 +103,16 @@ class word_walk {
 
   void one_step() {
     job_word seen{cell_.load()};
-    switch (below<int>(random_, 14)) {
+    switch (below<int>(random_, 15)) {
+      case 14: {
+        job_word w = seen;
+        if (model_.is_live()) {
+          ASSERT_TRUE(mark_weighed(cell_, w));
+          ASSERT_EQ(w.bits, cell_.load());
+          model_.flags[job_flag::weighed] = true;
+        }
+        break;
+      }
       case 0:
         submit();
         break;
@@ -184,6 +193,11 @@ class word_walk {
  private:
   void submit() {
     if (model_.state != state_free) return;
+    for (const bool weighed : {true, false, test::one_in(random_, 2)}) {
+      mark_free_slot(cell_, weighed);
+      model_.flags[job_flag::weighed] = weighed;
+      ASSERT_NO_FATAL_FAILURE(expect_same(cell_, model_));
+    }
     const bool later = test::one_in(random_, 2);
     const job_word made = later ? transition_to_scheduled(cell_) : transition_to_ready(cell_);
     ASSERT_EQ(made.version(), model_.version + 1);
@@ -254,9 +268,11 @@ class word_walk {
   void requeue(job_word seen) {
     // Only who holds the lock of the dead letters asks, and only when no handler is inside.
     if (model_.state != job_state::dead || model_.flags[job_flag::attached]) return;
-    transition_to_requeued(cell_, seen);
+    const bool weighed = test::one_in(random_, 2);
+    transition_to_requeued(cell_, seen, weighed);
     model_.change(job_state::ready);
     model_.end_attempt();
+    model_.flags[job_flag::weighed] = weighed;
     model_.flags[job_flag::cancel_requested] = false;
   }
 
@@ -283,6 +299,9 @@ class word_walk {
     if (!old.is_live()) return;
     job_word w = old;
     ASSERT_EQ(transition_to_cancelled(cell_, w), request::changed);
+    w = old;
+    ASSERT_FALSE(mark_weighed(cell_, w));
+    ASSERT_EQ(w.bits, cell_.load()) << "what it is now";
     ASSERT_EQ(request_end_notice(cell_, old), request::changed);
     if (old.state() != job_state::running) {
       ASSERT_EQ(transition_to_expired(cell_, w = old), request::changed);
@@ -374,7 +393,7 @@ TEST(word, a_job_taken_from_its_handler_is_nothing_to_the_handler) {
   EXPECT_FALSE(detach(cell)) << "the dead letters have it";
   taken.bits = cell.load();
   EXPECT_TRUE(taken.has(job_flag::overrun)) << "of what it died";
-  transition_to_requeued(cell, taken);
+  transition_to_requeued(cell, taken, false);
   EXPECT_EQ(taken.state(), job_state::ready);
   EXPECT_EQ(taken.bits & 0xfff, 0u);
 }

@@ -264,7 +264,7 @@ class attempt_scenario : public scenario {
     require(errors_ != 0, "a job died of nothing");
     kept_.store(0, relaxed);
     ++requeues_;
-    transition_to_requeued(slot_.word, word);
+    transition_to_requeued(slot_.word, word, false);
     run_job(2, word.version());
   }
 

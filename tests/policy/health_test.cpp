@@ -208,6 +208,19 @@ TEST(health_policy, fullness_is_a_part_of_the_bound) {
     const queue_values v = look_at_queue(memory, s, 1);
     EXPECT_DOUBLE_EQ(*v[full], static_cast<double>(jobs) / 10);
     EXPECT_DOUBLE_EQ(*v[nearly], static_cast<double>(jobs) / 10);
+    // With a bound in bytes the larger part counts.
+    s.bytes_max = 8;
+    for (s.bytes = 0; s.bytes <= 9; ++s.bytes) {
+      const double part =
+          std::max(static_cast<double>(jobs) / 10, static_cast<double>(s.bytes) / 8);
+      const queue_values with_bytes = look_at_queue(memory, s, 1);
+      EXPECT_DOUBLE_EQ(*with_bytes[full], part);
+      EXPECT_DOUBLE_EQ(*with_bytes[nearly], part);
+      const scheduler_values all = look_at_scheduler(
+          {.jobs = jobs, .jobs_max = 10, .bytes = s.bytes, .bytes_max = s.bytes_max});
+      EXPECT_EQ(all[0], part);
+      EXPECT_EQ(all[1], part);
+    }
   }
   const scheduler_values v = look_at_scheduler({.jobs = 1,
                                                 .jobs_max = 2,

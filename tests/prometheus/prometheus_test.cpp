@@ -266,6 +266,27 @@ TEST(prometheus_test, says_what_the_metrics_say) {
   EXPECT_EQ(p.sum("pawl_jobs_max"), 8000);
 }
 
+TEST(prometheus_test, bytes_are_shown_where_they_have_a_bound) {
+  metrics m;
+  m.queues.resize(2);
+  for (std::uint16_t q = 0; q < 2; ++q) {
+    m.queues[q].name = q == 0 ? "a" : "b";
+    m.queues[q].queue.index = q;
+  }
+  m.queues[1].bytes = 70;
+  m.queues[1].bytes_max = 100;
+  parsed_text p = parse(to_prometheus(m));
+  EXPECT_EQ(p.sum("pawl_queue_bytes"), 70);
+  EXPECT_EQ(p.sum("pawl_queue_bytes_max", {{"queue", "b"}}), 100);
+  EXPECT_EQ(p.sum("pawl_queue_bytes_max"), 100) << "a queue without a bound has no sample";
+  EXPECT_FALSE(p.types.contains("pawl_bytes"));
+  m.health.bytes = 7;
+  m.health.bytes_max = 9;
+  p = parse(to_prometheus(m));
+  EXPECT_EQ(p.sum("pawl_bytes"), 7);
+  EXPECT_EQ(p.sum("pawl_bytes_max"), 9);
+}
+
 // Each count of a bucket is that of the times up to its bound.
 TEST(prometheus_test, buckets_count_what_is_not_above_their_bounds) {
   metrics m;
