@@ -111,6 +111,8 @@ bool lane_table::pass(core& c, thread_context& context, band_entry place, bool l
     lane_member& m = members_[slot_index];
     if (!place.names(word)) return false;           // I4
     if (m.has(lane_member::running)) return false;  // another thread is about to start it
+    if (!lets_go && word.permits() != 0)
+      return true;  // it gives them back first, then asks in earnest
     lane& l = lane_of(s, slot_index);
     const lane_rule rule = c.queues.at(l.queue)->lanes();
     std::uint64_t ask_at = 0;

@@ -58,8 +58,8 @@ class lane_table {
   reject join(core& c, thread_context& context, std::uint32_t slot_index, std::string_view key,
               bool has_place) noexcept;
 
-  // May the job start whose place this is? `lets_go`: if so, it does. False: the place is gone, because
-  // the job waits in line, or because it is stale.
+  // May the job start whose place this is? `lets_go`: if so, it does, and its permits are the thread's. False:
+  // the place is gone, because the job waits in line, or because it is stale.
   bool pass(core& c, thread_context& context, band_entry place, bool lets_go) noexcept;
 
   // The member is not running any more, or not where it was. With lane_place::out it is none any more.

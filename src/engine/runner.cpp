@@ -119,6 +119,11 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     return start::ran;
   }
   const bool is_gated = (c.gating.load(seq_cst) & core::starts) != 0;
+  // Before the gates, so that one who has to wait in its lane takes nothing of them; and after them, to go.
+  if (job.has(in_lane) && is_gated && !c.lanes.pass(c, context, place, false)) [[unlikely]] {
+    context.line.give_up_start();
+    return start::stale;
+  }
   if (is_gated) {
     const passage p = pass_gates(c, context, place, job, word, of);
     if (p != passage::free) {

@@ -408,6 +408,26 @@ TEST_F(lanes, hold_for_jobs_of_a_blocking_kind) {
   EXPECT_EQ(sum().lanes, 0u);
 }
 
+TEST_F(lanes, hold_for_jobs_of_a_blocking_kind_that_come_from_its_line_with_a_permit) {
+  const kind_ref blocking = w.kind("blocking", {.blocking = true, .limits = {.concurrency = 2}});
+  open();
+  queue = w.queue("q");
+  ASSERT_TRUE(w.e->pause(host(), blocking, {}));
+  ids all;
+  for (int i = 0; i < 10; ++i) {
+    all.push_back(w.submit(queue, blocking, {.lane = i % 2 == 0 ? "x" : "y"}).value);
+  }
+  w.settle();  // the first of each lane waits for the kind
+  ASSERT_TRUE(w.e->pause(host(), at("x"), {}));
+  ASSERT_TRUE(w.e->resume(host(), blocking));
+  w.settle();
+  EXPECT_EQ(started, (ids{all[1], all[3], all[5], all[7], all[9]}));
+  started.clear();
+  ASSERT_TRUE(w.e->resume(host(), at("x")));
+  w.settle();
+  EXPECT_EQ(started, (ids{all[0], all[2], all[4], all[6], all[8]}));
+}
+
 TEST_F(lanes, are_kept_by_a_handler_that_was_given_up_until_it_returns) {
   w.wanted.on_overrun = on_overrun::dead;
   w.wanted.grace = 1s;
