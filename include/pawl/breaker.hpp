@@ -9,6 +9,8 @@
 //              run_timeout that had passed), unless the kind of its error is one of `ignored`. Nothing else
 //              counts either way: snooze, rate_limited, yield, interrupted, cancelled, a payload that cannot
 //              be decoded. Nor does an attempt that had started before the breaker last changed.
+//              A drain tells of those that did well together, when its batch is through or one that did
+//              not comes: a batch is some 20 us of work, or a single handler that takes longer.
 // Seen:        kind_metrics::breaker and breaker_opened; the log's breaker.opened and breaker.closed.
 // A trial whose handler never returns keeps it half open, unless on_overrun::dead takes the job from it.
 // The circuit breaker of M. Nygard, "Release It!" (2007).

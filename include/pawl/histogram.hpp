@@ -22,9 +22,9 @@ class histogram {
   // The bucket of a time, and the least and the greatest time of a bucket, all in nanoseconds.
   static constexpr std::size_t bucket_of(std::uint64_t ns) noexcept {
     ns = std::min(ns, longest_ns);
-    if (ns < steps) return static_cast<std::size_t>(ns);
-    const auto octave = static_cast<unsigned>(std::bit_width(ns)) - 1;  // at least 4
-    return (octave - 3) * steps + static_cast<std::size_t>((ns >> (octave - 4)) % steps);
+    // How far the leading five bits have to come down: from there, 16 to 31, or less where it is 0.
+    const auto shift = static_cast<unsigned>(std::bit_width(ns | steps)) - 5;
+    return shift * steps + static_cast<std::size_t>(ns >> shift);
   }
   static constexpr std::uint64_t least_ns(std::size_t bucket) noexcept {
     if (bucket < steps) return bucket;

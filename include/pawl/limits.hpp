@@ -17,7 +17,9 @@
 namespace pawl {
 
 // At most `starts` in each `per`, evenly spaced, and `burst` of them at once after a pause: in any span
-// of time W no more than burst + W * starts / per. (The generic cell rate algorithm, ITU-T I.371.)
+// of time W no more than burst + W * starts / per. (The generic cell rate algorithm, ITU-T I.371.) Where
+// starts / per is beyond 30,000 a second, threads take several starts at a time; of what they do not use
+// up to a quarter of a burst is lost, and comes back at the rate.
 struct rate_limit {
   std::uint32_t starts = 0;                // 0: no limit
   duration per = std::chrono::seconds(1);  // up to 24 hours; starts / per is at most 1 a nanosecond

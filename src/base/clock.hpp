@@ -24,8 +24,9 @@ class clock_source {
     std::uint64_t measured_ns = 0;  // the reading from which it was measured last
     std::uint64_t measured_ticks = 0;
   };
-  // boot_ns(), or what `last` holds if that was read a few microseconds ago. For stamps that nothing
-  // exact depends on: a clock read is a third of a submit.
+  // boot_ns(), or what `last` holds if that was read a few microseconds ago, recent_ns_max at most. For
+  // stamps that nothing exact depends on: a clock read is a third of a submit.
+  static constexpr std::uint64_t recent_ns_max = 16'384;
   [[nodiscard]] virtual std::uint64_t recent_boot_ns(reading& last) const noexcept {
     last.boot_ns = boot_ns();
     return last.boot_ns;
@@ -66,8 +67,8 @@ class system_clock : public clock_source {
   }
 
  protected:
-  // 2 to 8 us on anything from 2 to 8 GHz. A counter that stood still or jumped back, as over a suspend,
-  // makes the difference large or is corrected by the next reading.
+  // 2 to 8 us on anything from 2 to 8 GHz, recent_ns_max at 1 GHz. A counter that stood still or jumped
+  // back, as over a suspend, makes the difference large or is corrected by the next reading.
   static constexpr std::uint64_t recent_ticks = 16'384;
 #endif
 };

@@ -34,6 +34,7 @@ struct attempt {
   std::mutex mutex;
   std::optional<std::stop_source> stop;
   atomic<std::uint16_t> breaker_epoch{0};
+  bool is_trial = false;  // of a breaker that is not closed; the thread's own
 
   void note(std::string_view what) noexcept {
     text_bytes = static_cast<std::uint8_t>(what.copy(text_space.data(), text_space.size()));

@@ -1,17 +1,19 @@
 #include "engine/breaking.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/gating.hpp"
 
 namespace pawl {
 
-void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t epoch,
-                  const breaker_facts& facts) noexcept {
-  start_gate& gate = c.gates.of_kind(kind);
-  const breaker::change change =
-      gate.trips()->end(epoch, facts, c.clock.recent_boot_ns(context.clock_reading));
+namespace {
+
+void follow(core& c, thread_context& context, unsigned kind, breaker::change change) noexcept {
   if (change == breaker::change::none) return;
+  context.ended_ns = 0;  // the host's sink may be called, and others let through
+  if (change == breaker::change::opened) c.note_change_of_gates();
+  start_gate& gate = c.gates.of_kind(kind);
   if (gate.has_waiting()) admit_parked(c, context, gate);
   if (change == breaker::change::more) return;
   const bool opened = change == breaker::change::opened;
@@ -20,6 +22,34 @@ void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t
             "kind " + c.kinds[kind].name +
                 (opened ? ": too many of its attempts failed or were slow; none starts for a while"
                         : ": its trials did well"));
+}
+
+}  // namespace
+
+void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t epoch,
+                  const breaker_facts& facts) noexcept {
+  if (context.ended_well.count != 0) tell_good_ends(c, context);
+  const std::uint64_t now = c.clock.recent_boot_ns(context.clock_reading);
+  follow(c, context, kind, c.gates.of_kind(kind).trips()->end(epoch, facts, now));
+}
+
+void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept {
+  const std::uint16_t epoch = context.now_running.breaker_epoch.load(relaxed);  // relaxed: its own
+  const bool slow = was_slow(c, context, c.gates.of_kind(kind).trips()->rule());
+  if (slow || context.now_running.is_trial) {
+    return tell_breaker(c, context, kind, epoch, {.counts = true, .slow = slow});
+  }
+  good_ends& well = context.ended_well;
+  if (well.count != 0 && !well.are_of(kind, epoch)) tell_good_ends(c, context);
+  well = {static_cast<std::uint16_t>(kind), epoch, well.count + 1};
+}
+
+void tell_good_ends(core& c, thread_context& context) noexcept {
+  good_ends& well = context.ended_well;
+  const std::uint64_t now = c.clock.recent_boot_ns(context.clock_reading);
+  const std::uint32_t count = std::exchange(well.count, 0);
+  follow(c, context, well.kind,
+         c.gates.of_kind(well.kind).trips()->end_well(well.epoch, count, now));
 }
 
 breaker_facts failed_with(const breaker_rule& rule, error_kind error) noexcept {

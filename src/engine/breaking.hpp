@@ -1,4 +1,9 @@
 // engine/breaking.hpp -- what the breakers of kinds are told of attempts (ready/breaker.hpp).
+//
+// Attempts that did well while the breaker was closed are summed up by the thread that made them and told
+// together: when its batch is through, before anything else that it tells, and when the next one is of
+// another kind or epoch. So what a thread tells comes in the order in which it happened, and a window
+// counts a good end up to a batch late.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +16,20 @@ namespace pawl {
 // An attempt of that kind, whose kind has a breaker, is over. `epoch`: what its thread noted at its start.
 void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t epoch,
                   const breaker_facts& facts) noexcept;
+// The same of the calling thread's attempt, which is done.
+void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept;
+inline void note_done_for_breaker(core& c, thread_context& context, unsigned kind) noexcept {
+  const attempt& mine = context.now_running;
+  good_ends& well = context.ended_well;
+  if (well.are_of(kind, mine.breaker_epoch.load(relaxed)) && !mine.is_trial &&
+      !c.running_kinds[kind].looks_for_slow) {
+    ++well.count;
+  } else {
+    tell_breaker_done(c, context, kind);
+  }
+}
+// What the thread has summed up.
+void tell_good_ends(core& c, thread_context& context) noexcept;
 
 // That an attempt failed with that error.
 [[nodiscard]] breaker_facts failed_with(const breaker_rule& rule, error_kind error) noexcept;

@@ -60,7 +60,8 @@ struct running_kind {
         attempts_max(e.options.max_attempts),
         blocking(e.options.blocking),
         parallel(e.options.parallel),
-        has_breaker(e.options.breaker.window != 0) {}
+        has_breaker(e.options.breaker.window != 0),
+        looks_for_slow(e.options.breaker.slow.count() != 0) {}
   handler call;
   void* user;
   bool (*fits)(std::span<const std::byte>);
@@ -69,6 +70,7 @@ struct running_kind {
   bool blocking;
   bool parallel;
   bool has_breaker;
+  bool looks_for_slow;  // its breaker does
 };
 
 struct core {
@@ -133,10 +135,12 @@ struct core {
     std::uint64_t resume_at_ns = UINT64_MAX;
     std::uint64_t held_until_ns = 0;
   } all;  // the scheduler as a scope
-  // What a start, and a submit, has to look at beyond its queue's gate: a combination of gated. Bits are
-  // set before the first limit or closed gate counts, and stay. seq_cst: the look of a start (board.hpp).
-  enum gated : std::uint32_t { starts = 1u << 0, intake = 1u << 1 };
-  atomic<std::uint32_t> gating{0};
+  // What a start, and a submit, has to look at beyond its queue's gate: a combination of gated. Those bits
+  // are set before the first limit or closed gate counts, and stay. Above them are counted the changes of
+  // gates that a pass must not outlive (ready/start_pass.hpp). seq_cst: the look of a start (board.hpp).
+  enum gated : std::uint64_t { starts = 1u << 0, intake = 1u << 1, change = 1u << 2 };
+  atomic<std::uint64_t> gating{0};
+  void note_change_of_gates() noexcept { gating.fetch_add(change, seq_cst); }  // after it was made
   atomic<bool> takes_jobs{true};  // relaxed: close_intake() applies from some moment on
 
   end_waiters waiters;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,11 @@ start_gate* tenant_gate(const core& c, unsigned tenant) noexcept {
   return tenant == 0 ? nullptr : c.gates.of_tenant(tenant);
 }
 
+start_rates rates_of(core& c, start_gate& kind, start_gate* tenant, ready_queue& queue) noexcept {
+  permits* const of_tenant = tenant == nullptr ? nullptr : &tenant->of();
+  return {kind.of(), of_tenant, queue.limits(), c.all_starts};
+}
+
 bool has(std::uint64_t permits, job_flag f) noexcept {
   return (permits & static_cast<std::uint64_t>(f)) != 0;
 }
@@ -70,8 +76,9 @@ std::uint64_t ask_again_at(const start_gate& gate, std::uint64_t now_ns,
 // One job's way through the gates on the thread that starts it.
 class way {
  public:
-  way(core& c, thread_context& context, band_entry place, slot& job, job_word word,
-      job_scopes of) noexcept
+  // `gating`: see pass_gates(). `only_asks`: nothing is counted as started.
+  way(core& c, thread_context& context, band_entry place, slot& job, job_word word, job_scopes of,
+      std::uint64_t gating, bool only_asks) noexcept
       : core_(c),
         context_(context),
         held_(context.held),
@@ -80,7 +87,10 @@ class way {
         word_(word),
         queue_(*c.queues.at(of.queue)),
         kind_(&c.gates.of_kind(of.kind)),
-        tenant_(tenant_gate(c, of.tenant)) {}
+        tenant_(tenant_gate(c, of.tenant)),
+        scopes_(of.number()),
+        gating_(gating),
+        only_asks_(only_asks) {}
 
   passage go() noexcept {
     if (!claim()) return passage::gone;
@@ -95,22 +105,17 @@ class way {
         continue;
       }
       if (!holds_queue()) return passage::closed;
-      switch (start_at_rates()) {
-        case rate_answer::go:
-          return passage::free;
-        case rate_answer::closed:
-          return passage::closed;
-        case rate_answer::parked:
-          return passage::gone;
-        case rate_answer::again:
-          break;
-      }
+      if (const std::optional<passage> p = start_at_rates()) return *p;
     }
   }
 
- private:
-  enum class rate_answer : std::uint8_t { go, closed, parked, again };
+  // Of a free way: the next job of these scopes has nothing to ask.
+  void leave_pass() const noexcept {
+    if (is_trial_ || (is_counted_ && !context_.starts.has_any())) return;
+    context_.pass.give(scopes_, gating_, kind_, tenant_, is_counted_);
+  }
 
+ private:
   // What the job brings along is the thread's from here on; give_up_permits() may have been faster, and
   // it asks like one that brings nothing. False: another thread has taken the job.
   bool claim() noexcept {
@@ -167,49 +172,53 @@ class way {
     }
   }
 
-  // Of each scope that has a rate, a start; or of none.
-  rate_answer start_at_rates() noexcept {
-    const std::array<permits*, 4> rates{&kind_->of(), tenant_ == nullptr ? nullptr : &tenant_->of(),
-                                        &queue_.limits(), &core_.all_starts};
-    const auto has_rate = [](const permits* p) { return p != nullptr && p->has_rate(); };
+  // Of each scope that has a rate, a start; or of none. And of the breaker. Nothing: ask again.
+  std::optional<passage> start_at_rates() noexcept {
+    const start_rates rates = rates_of(core_, *kind_, tenant_, queue_);
     breaker* const trips = kind_->trips();
-    const bool is_timed = std::any_of(rates.begin(), rates.end(), has_rate) ||
-                          (trips != nullptr && !trips->is_closed());
+    is_counted_ = rates.has_any();
+    const std::uint64_t recent = core_.clock.recent_boot_ns(context_.clock_reading);
+    const bool has_one =
+        !is_counted_ || (!only_asks_ && context_.starts.use(scopes_, gating_, recent));
+    const bool is_timed = !has_one || (trips != nullptr && !trips->is_closed());
     // Where 0 is too early, because something has changed just now, park() looks again.
     const std::uint64_t now = is_timed ? core_.clock.boot_ns() : 0;
-    for (std::size_t i = 0; i < rates.size(); ++i) {
-      if (!has_rate(rates[i])) continue;
-      if (rates[i]->try_start(now) == 0) continue;
-      for (std::size_t j = 0; j < i; ++j) {
-        if (has_rate(rates[j])) rates[j]->take_back_start();
-      }
-      if (i < 2) {
-        const bool is_parked =
-            i == 0 ? park(*kind_, claimed_kind_) : park(*tenant_, claimed_tenant_);
-        return is_parked ? rate_answer::parked : rate_answer::again;
-      }
-      const bool of_all = i == 3;
-      const gate_reason reason = of_all ? gate_reason::all_at_rate : gate_reason::at_rate;
-      close_queue(core_, context_, queue_, reason);
-      // Who set another rate before the gate was closed does not open it any more.
-      const std::uint64_t ask_at = rates[i]->starts_ready_at(now, 1);
-      if (ask_at == 0) {
-        if (queue_.gate().open(reason, core_.active)) core_.idle.notify();
-        return rate_answer::again;
-      }
-      set_queue_timer(core_, context_, of_all ? scheduler_number : queue_.index(), ask_at);
-      return rate_answer::closed;
+    if (!has_one) {
+      permits* const by =
+          only_asks_ ? rates.refusing(now) : context_.starts.take(rates, scopes_, gating_, now);
+      if (by != nullptr) return refused(*by, now);
     }
-    if (trips == nullptr) return rate_answer::go;
-    std::uint16_t epoch = 0;
-    if (trips->try_start(now, epoch)) {
-      context_.now_running.breaker_epoch.store(epoch, relaxed);
-      return rate_answer::go;
+    if (trips == nullptr) return passage::free;
+    if (only_asks_) {
+      if (trips->starts_ready(now, 1) != 0) return passage::free;
+    } else if (breaker::attempt a; trips->try_start(now, a)) {
+      context_.now_running.breaker_epoch.store(a.epoch, relaxed);
+      context_.now_running.is_trial = is_trial_ = a.is_trial;
+      return passage::free;
+    } else if (is_counted_) {
+      context_.starts.take_back();
     }
-    for (permits* const p : rates) {
-      if (has_rate(p)) p->take_back_start();
+    return refused(*kind_, claimed_kind_);
+  }
+  std::optional<passage> refused(permits& by, std::uint64_t now_ns) noexcept {
+    if (&by == &kind_->of()) return refused(*kind_, claimed_kind_);
+    if (tenant_ != nullptr && &by == &tenant_->of()) return refused(*tenant_, claimed_tenant_);
+    const bool of_all = &by == &core_.all_starts;
+    const gate_reason reason = of_all ? gate_reason::all_at_rate : gate_reason::at_rate;
+    close_queue(core_, context_, queue_, reason);
+    // Who set another rate before the gate was closed does not open it any more.
+    const std::uint64_t ask_at = by.starts_ready_at(now_ns, 1);
+    if (ask_at == 0) {
+      if (queue_.gate().open(reason, core_.active)) core_.idle.notify();
+      return {};
     }
-    return park(*kind_, claimed_kind_) ? rate_answer::parked : rate_answer::again;
+    set_queue_timer(core_, context_, of_all ? scheduler_number : queue_.index(), ask_at);
+    return passage::closed;
+  }
+
+  std::optional<passage> refused(start_gate& by, bool claimed) noexcept {
+    if (!park(by, claimed)) return {};
+    return passage::gone;
   }
 
   // Refused by the gate. False: the way has become free meanwhile. True: the place is gone.
@@ -256,6 +265,11 @@ class way {
   start_gate* const tenant_;
   bool claimed_kind_ = false;
   bool claimed_tenant_ = false;
+  const std::uint64_t scopes_;
+  const std::uint64_t gating_;
+  const bool only_asks_;
+  bool is_counted_ = false;  // by a rate
+  bool is_trial_ = false;
 };
 
 // What leaves a line in one go.
@@ -309,18 +323,19 @@ bool admit_one(core& c, start_gate& gate, admitted& out, bool& is_out,
 }  // namespace
 
 passage pass_gates(core& c, thread_context& context, band_entry place, slot& job, job_word word,
-                   job_scopes of) noexcept {
-  return way(c, context, place, job, word, of).go();
+                   job_scopes of, std::uint64_t gating) noexcept {
+  context.pass.close();  // permits change hands now
+  way w(c, context, place, job, word, of, gating, false);
+  const passage p = w.go();
+  if (p == passage::free) w.leave_pass();
+  return p;
 }
 
 void take_back_start(core& c, thread_context& context, job_scopes of) noexcept {
   start_gate* const tenant = tenant_gate(c, of.tenant);
-  for (permits* const p :
-       {&c.gates.of_kind(of.kind).of(), tenant == nullptr ? nullptr : &tenant->of(),
-        &c.queues.at(of.queue)->limits(), &c.all_starts}) {
-    if (p != nullptr && p->has_rate()) p->take_back_start();
-  }
-  if (c.gates.of_kind(of.kind).trips() == nullptr) return;
+  start_gate& kind = c.gates.of_kind(of.kind);
+  if (rates_of(c, kind, tenant, *c.queues.at(of.queue)).has_any()) context.starts.take_back();
+  if (kind.trips() == nullptr) return;
   tell_breaker(c, context, of.kind, context.now_running.breaker_epoch.load(relaxed), {});
 }
 
@@ -347,7 +362,9 @@ passage equip_for_pool(core& c, thread_context& context, band_entry place) noexc
   ready_queue& queue = *c.queues.at(of.queue);
   const bool has_permit = context.held.queue != nullptr && context.held.queue->index() == of.queue;
   if (!queue.gate().looks_open(has_permit)) return passage::closed;
-  const passage p = pass_gates(c, context, place, job, word, of);
+  context.pass.close();
+  // The start is counted when it is made; until then it is in transit.
+  const passage p = way(c, context, place, job, word, of, c.gating.load(seq_cst), true).go();
   if (p != passage::free) return p;
   const held_permits mine = std::exchange(context.held, held_permits{});
   std::uint64_t permits = 0;
@@ -357,7 +374,6 @@ passage equip_for_pool(core& c, thread_context& context, band_entry place) noexc
   if (permits != 0) queue.note_equipped(+1);
   if (mine.kind != nullptr) mine.kind->note_in_transit(+1);
   if (mine.tenant != nullptr) mine.tenant->note_in_transit(+1);
-  take_back_start(c, context, of);  // it is counted when it starts; until then it is in transit
   if (permits == 0) return passage::free;
   word = job_word{job.word.load(acquire)};
   if (place.names(word) && equip(job.word, word, permits)) return passage::free;
@@ -366,6 +382,9 @@ passage equip_for_pool(core& c, thread_context& context, band_entry place) noexc
 }
 
 void leave_gates(core& c, thread_context& context) noexcept {
+  context.pass.close();
+  context.ended_ns = 0;
+  if (context.ended_well.count != 0) tell_good_ends(c, context);
   held_permits& held = context.held;
   drop(c, held.queue);
   drop(c, context, held.kind);

@@ -2,7 +2,8 @@
 //
 // A job that starts needs a permit of each of its scopes that has a limit, and a start from the rate of
 // each that has one. The thread holds the permits (held_permits) while a handler is inside, and keeps
-// them for the next job of its batch if that needs the same ones. Refused by its queue or the scheduler,
+// them for the next job of its batch if that needs the same ones; that job passes by a few compares
+// (start_pass.hpp). Refused by its queue or the scheduler,
 // a job stays with its place and the queue's gate closes for that reason until a permit comes back or a
 // timer fires. Refused by its kind, whose breaker is one more gate, or by its tenant, it is parked in that
 // gate's line (start_gate.hpp) and its place is gone; it returns through the front list of its queue, with a
@@ -32,6 +33,11 @@ struct job_scopes {
   std::uint16_t queue;
   std::uint16_t kind;
   std::uint16_t tenant;  // 0: none
+
+  // For start_pass.
+  [[nodiscard]] std::uint64_t number() const noexcept {
+    return (std::uint64_t{tenant} << 32) | (std::uint64_t{kind} << 16) | queue;
+  }
 };
 
 enum class passage : std::uint8_t {
@@ -41,9 +47,9 @@ enum class passage : std::uint8_t {
 };
 
 // For a job that is about to start on this thread, between begin_start() and transition_to_running().
-// `word` names the place.
+// `word` names the place; `gating`: core::gating, read after begin_start().
 passage pass_gates(core& c, thread_context& context, band_entry place, slot& job, job_word word,
-                   job_scopes of) noexcept;
+                   job_scopes of, std::uint64_t gating) noexcept;
 // The start did not happen after all.
 void take_back_start(core& c, thread_context& context, job_scopes of) noexcept;
 
@@ -53,7 +59,7 @@ void give_permits(core& c, thread_context& context, job_scopes of, std::uint64_t
 // For a job that will start on another thread, of the blocking pool: gives it its permits.
 passage equip_for_pool(core& c, thread_context& context, band_entry place) noexcept;
 
-// Gives back what the thread holds. No handler is inside.
+// Gives back what the thread holds, and tells what it has not told yet. No handler is inside.
 void leave_gates(core& c, thread_context& context) noexcept;
 
 // A blocked job has ended: takes it out of the line it may be in. Before its slot is given to anyone.

@@ -1,5 +1,7 @@
 #include "engine/runner.hpp"
 
+#include <utility>
+
 #include "engine/breaking.hpp"
 #include "engine/ending.hpp"
 #include "engine/gating.hpp"
@@ -44,29 +46,39 @@ bool expire_instead(core& c, thread_context& context, std::uint32_t slot_index, 
   return false;
 }
 
-[[gnu::noinline]] void tell_of_start(core& c, thread_context& context, pair_tally& of,
-                                     const slot& job, job_id id) noexcept {
+[[gnu::noinline]] void tell_of_start(const core& c, const slot& job, job_id id) noexcept {
   const job_hooks& hooks = c.settings.given.hooks;
-  if (hooks.on_start != nullptr) {
-    hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
-                                job_state::running, dead_cause::none});
+  hooks.on_start(hooks.user, {id, queue_ref{job.queue, c.tag}, kind_ref{job.kind}, job.attempt,
+                              job_state::running, dead_cause::none});
+}
+
+// With histograms a job of a batch starts when the one before it ended: one look at the clock does for both.
+std::uint64_t start_time(const core& c, thread_context& context) noexcept {
+  if (c.has_histograms) [[unlikely]] {
+    const std::uint64_t ended = std::exchange(context.ended_ns, 0);
+    if (ended != 0) return ended;
   }
-  if (c.has_histograms) note_began(context, of, job, c.clock);
+  return c.clock.recent_boot_ns(context.clock_reading);
 }
 
-[[gnu::noinline]] void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept {
-  const breaker_rule& rule = c.gates.of_kind(kind).trips()->rule();
-  tell_breaker(c, context, kind, context.now_running.breaker_epoch.load(relaxed),
-               {.counts = true, .slow = was_slow(c, context, rule)});
+// The attempt is done and the job has ended. What the host does on being told of it is not part of the next
+// job's time.
+void note_done(core& c, thread_context& context, pair_tally& of, const slot& job, job_word word,
+               std::uint64_t now) noexcept {
+  note_returned(context, of, job.submitted_ns, now);
+  const bool is_told = word.has(job_flag::waiter) || c.settings.given.hooks.on_end != nullptr;
+  context.ended_ns = is_told ? 0 : now;
 }
 
-// From the start to the end of the attempt that `word` has begun.
-void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
-                  job_word word) noexcept {
+// From the start to the end of the attempt that `word` has begun. `IsWatched`: core::watches_starts; two
+// copies, so that neither pays for the other.
+template <bool IsWatched>
+[[gnu::always_inline]] inline void make_attempt(core& c, thread_context& context,
+                                                std::uint32_t slot_index, slot& job, job_word word,
+                                                std::uint64_t now) noexcept {
   const job_id id = make_id(slot_index, job.generation);
   const running_kind& kind = c.running_kinds[job.kind];
   job.attempt = static_cast<std::uint8_t>(job.attempt + 1);
-  const std::uint64_t now = c.clock.recent_boot_ns(context.clock_reading);
   const std::uint64_t deadline = deadline_of(c, job, kind, now);
   if (context.line.end_start(id, now, deadline, c.asymmetric)) {
     c.watch.expect(c, context.line, deadline);
@@ -74,24 +86,32 @@ void make_attempt(core& c, thread_context& context, std::uint32_t slot_index, sl
   pair_tally& of = context.tallies.of(job.queue, job.kind);
   of.counts.add(tally::started);
   let_go_at_start(c, job, id);
-  if (c.watches_starts) [[unlikely]]
-    tell_of_start(c, context, of, job, id);
+  if (IsWatched && c.settings.given.hooks.on_start != nullptr) tell_of_start(c, job, id);
+  if (IsWatched && c.has_histograms) note_began(context, of, job, c.clock);
 
   bool fits = true;
   const outcome said = handler_call::run(c, context, kind, job, id, fits);
 
+  // Early: the counter is slow to answer, and what comes in between does not need it.
+  const std::uint64_t ended =
+      IsWatched && c.has_histograms ? c.clock.recent_boot_ns(context.clock_reading) : 0;
   // First: from here on the job may run elsewhere, and this line must not speak for it.
   context.line.clear_running();
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
-    if (c.has_histograms) [[unlikely]]
-      note_returned(c, context, of, job.submitted_ns);
+    if (IsWatched && c.has_histograms) note_done(c, context, of, job, word, ended);
     if (kind.has_breaker) [[unlikely]]
-      tell_breaker_done(c, context, job.kind);
+      note_done_for_breaker(c, context, job.kind);
     end_completed(c, context, slot_index, job, word, of.counts);
   } else {
     settle(c, context, slot_index, word, said, fits);
   }
   context.now_running.end();
+}
+
+[[gnu::noinline]] void make_watched_attempt(core& c, thread_context& context,
+                                            std::uint32_t slot_index, slot& job, job_word word,
+                                            std::uint64_t now) noexcept {
+  make_attempt<true>(c, context, slot_index, job, word, now);
 }
 
 }  // namespace
@@ -105,31 +125,38 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     context.tallies.rest().add(tally::stale_entries);
     return start::stale;
   }
+  std::uint64_t now = start_time(c, context);
   const job_scopes of(job);
   if (c.running_kinds[of.kind].blocking && !may_wait) return start::needs_thread;
 
   // The start protocol of ready/board.hpp: line, gate, word, line.
   context.line.begin_start(of.queue, c.asymmetric);
   const ready_queue& queue = *c.queues.at(of.queue);
-  if (!queue.gate().looks_open(context.held.queue == &queue)) {
+  // One that brings a permit of its queue starts although that is at its limit: by this permit, it may be.
+  const bool has_permit = context.held.queue == &queue || word.has(job_flag::permit_of_queue);
+  if (!queue.gate().looks_open(has_permit)) {
     context.line.give_up_start();
     return start::closed;
   }
   if (job.expires != 0 && expire_instead(c, context, place.slot(), job, word)) [[unlikely]] {
     return start::ran;
   }
-  const bool is_gated = (c.gating.load(seq_cst) & core::starts) != 0;
+  const std::uint64_t gating = c.gating.load(seq_cst);
+  const bool is_gated = (gating & core::starts) != 0;
   // Before the gates, so that one who has to wait in its lane takes nothing of them; and after them, to go.
   if (job.has(in_lane) && is_gated && !c.lanes.pass(c, context, place, false)) [[unlikely]] {
     context.line.give_up_start();
     return start::stale;
   }
-  if (is_gated) {
-    const passage p = pass_gates(c, context, place, job, word, of);
+  // What a job brings along is not the thread's yet.
+  if (is_gated &&
+      (word.permits() != 0 || !context.pass.lets(of.number(), gating, context.starts, now))) {
+    const passage p = pass_gates(c, context, place, job, word, of, gating);
     if (p != passage::free) {
       context.line.give_up_start();
       return p == passage::closed ? start::closed : start::stale;
     }
+    now = c.clock.recent_boot_ns(context.clock_reading);
   }
   if (job.has(in_lane) && !c.lanes.pass(c, context, place, true)) [[unlikely]] {
     context.line.give_up_start();
@@ -145,7 +172,11 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   }
   if (brought != 0) [[unlikely]]
     give_permits(c, context, of, brought);
-  make_attempt(c, context, place.slot(), job, word);
+  if (c.watches_starts) [[unlikely]] {
+    make_watched_attempt(c, context, place.slot(), job, word, now);
+  } else {
+    make_attempt<false>(c, context, place.slot(), job, word, now);
+  }
   return start::ran;
 }
 

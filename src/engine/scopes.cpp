@@ -34,6 +34,7 @@ void open(core& c, ready_queue& queue, gate_reason reason) noexcept {
 void close(core& c, start_gate& gate, start_gate::mark why) noexcept {
   c.gating.fetch_or(core::starts, seq_cst);  // or a start might not look
   gate.put(why);
+  c.note_change_of_gates();
   if (c.asymmetric) membarrier_all_threads();
   c.contexts.for_each([&](const thread_context& t) { wait_for_start(t.line); });
 }
@@ -183,14 +184,17 @@ void engine::apply_limits(thread_context& context, const scope_gates& of,
   const std::uint64_t now = core_.clock.boot_ns();
   if (of.gate != nullptr) {
     of.gate->set_limits(wanted, now);
+    core_.note_change_of_gates();
     if (of.gate->has_waiting()) admit_parked(core_, context, *of.gate);
   } else if (of.queue != nullptr) {
     of.queue->limits().set(wanted, now);
+    core_.note_change_of_gates();
     // Whoever is refused by the new limits closes them again.
     open(core_, *of.queue, gate_reason::at_limit);
     open(core_, *of.queue, gate_reason::at_rate);
   } else {
     core_.all_starts.set(wanted, now);
+    core_.note_change_of_gates();
     core_.queues.for_each([this](ready_queue& q) { open(core_, q, gate_reason::all_at_rate); });
   }
 }

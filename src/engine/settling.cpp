@@ -79,7 +79,8 @@ class settlement {
   }
   void note_times(std::uint64_t submitted_ns) noexcept {
     if (!core_.has_histograms) return;
-    note_returned(core_, context_, context_.tallies.of(queue_, kind_), submitted_ns);
+    note_returned(context_, context_.tallies.of(queue_, kind_), submitted_ns,
+                  core_.clock.recent_boot_ns(context_.clock_reading));
   }
   [[nodiscard]] tally& counts() noexcept { return context_.tallies.of(queue_, kind_).counts; }
 

@@ -20,6 +20,7 @@
 #include "ready/ready_queue.hpp"
 #include "ready/set_aside.hpp"
 #include "ready/start_gate.hpp"
+#include "ready/start_pass.hpp"
 
 namespace pawl {
 
@@ -52,6 +53,16 @@ struct held_permits {
   ready_queue* queue = nullptr;
   start_gate* kind = nullptr;
   start_gate* tenant = nullptr;
+};
+
+// Attempts of one kind that did well and that its breaker has not been told of yet (engine/breaking.hpp).
+struct good_ends {
+  std::uint16_t kind = 0;
+  std::uint16_t epoch = 0;
+  std::uint32_t count = 0;
+  [[nodiscard]] bool are_of(unsigned k, std::uint16_t e) const noexcept {
+    return kind == k && epoch == e;
+  }
 };
 
 // Room of ended jobs that has not been given back yet.
@@ -131,12 +142,18 @@ class thread_context {
   pair_tallies tallies;
   room_debt debt;
   held_permits held;
+  start_pass pass;
+  held_starts starts;
+  good_ends ended_well;
   board_line line;
   attempt now_running;
   clock_source::reading clock_reading;
   // That the last submit lacked which was refused for want of room. 0: it lacked a job's room.
   std::uint64_t bytes_wanted = 0;
-  std::uint64_t bytes_taken = 0;   // by the job on its way in, if its slot is marked as weighed
+  std::uint64_t bytes_taken = 0;  // by the job on its way in, if its slot is marked as weighed
+  // With histograms: when the attempt of the thread's last job ended, if nothing but our own work on that job
+  // has been done since; else 0.
+  std::uint64_t ended_ns = 0;
   std::uint32_t timers_added = 0;  // entries, since the context was made; wraps
   // Held by a user of the shared context, which may come again from a hook or a stop callback. What is
   // foreign is called where a context of a thread's own may be used again as well.

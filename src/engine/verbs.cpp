@@ -44,6 +44,7 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
   const bool starts_to_count = wanted.bytes_max != 0 && !queue.counts_bytes();
   note_limits(c, wanted.limits);
   queue.apply(wanted, c.clock.boot_ns());
+  c.note_change_of_gates();
   // Whoever is refused by the new limits closes them again.
   for (const gate_reason r : {gate_reason::at_limit, gate_reason::at_rate}) {
     if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();

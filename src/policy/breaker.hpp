@@ -92,6 +92,13 @@ struct breaker_facts {
   bool slow = false;
 };
 
+// Whether a window with these numbers opens the breaker.
+constexpr bool breaker_trips(const breaker_rule& r, unsigned attempts, unsigned failed,
+                             unsigned slow) noexcept {
+  return attempts >= r.attempts_min &&
+         (failed * 100 >= attempts * r.failed_percent || slow * 100 >= attempts * r.slow_percent);
+}
+
 // The word after an attempt of that epoch.
 constexpr breaker_word breaker_end(const breaker_rule& r, breaker_word w, std::uint16_t epoch,
                                    const breaker_facts& f, std::uint64_t now_ns) noexcept {
@@ -108,12 +115,32 @@ constexpr breaker_word breaker_end(const breaker_rule& r, breaker_word w, std::u
   const unsigned attempts = (w.number(0) >> shift) + 1u;
   const unsigned failed = (w.number(1) >> shift) + (f.failed ? 1u : 0u);
   const unsigned slow = (w.number(2) >> shift) + (f.slow ? 1u : 0u);
-  const bool is_too_much =
-      attempts >= r.attempts_min &&
-      (failed * 100 >= attempts * r.failed_percent || slow * 100 >= attempts * r.slow_percent);
-  if (is_too_much) return w.open_until(until);
+  if (breaker_trips(r, attempts, failed, slow)) return w.open_until(until);
   return w.with(static_cast<std::uint16_t>(attempts), static_cast<std::uint16_t>(failed),
                 static_cast<std::uint16_t>(slow));
+}
+
+// The word after `count` attempts that started in that epoch, while it was closed, and did well: what so
+// many breaker_end() would make of it.
+constexpr breaker_word breaker_end_well(const breaker_rule& r, breaker_word w, std::uint16_t epoch,
+                                        std::uint32_t count, std::uint64_t now_ns) noexcept {
+  if (w.epoch() != epoch || w.now() != breaker_word::phase::closed) return w;
+  while (count != 0) {
+    const unsigned shift = w.number(0) >= r.window ? 1 : 0;
+    const unsigned before = w.number(0) >> shift;
+    const unsigned failed = w.number(1) >> shift;
+    const unsigned slow = w.number(2) >> shift;
+    const unsigned attempts = before + std::min<std::uint32_t>(count, r.window - before);
+    // As attempts grow the shares fall: of these the first that is enough to judge by decides.
+    const unsigned judged = std::max<unsigned>(before + 1, r.attempts_min);
+    if (judged <= attempts && breaker_trips(r, judged, failed, slow)) {
+      return w.open_until(now_ns + static_cast<std::uint64_t>(r.open_for.count()));
+    }
+    w = w.with(static_cast<std::uint16_t>(attempts), static_cast<std::uint16_t>(failed),
+               static_cast<std::uint16_t>(slow));
+    count -= attempts - before;
+  }
+  return w;
 }
 
 }  // namespace pawl

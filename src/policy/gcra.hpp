@@ -4,6 +4,15 @@
 // One number is kept: the theoretical arrival time, when the next start would come if all came evenly.
 // Each start moves it on by an interval; starts may run ahead of it by the tolerance. So in any span W
 // there are at most 1 + (W + tolerance) / interval of them, which is burst + W / interval.
+//
+// Starts may be taken ahead of their time, several at once, each for any moment up to `until`. For that the
+// arrival goes to max(arrival, until) + count * interval. Let `ahead` be the starts taken so that have not
+// happened and whose until has not passed. Then at each time t
+//   max(arrival, t) >= max(that of a rate which counts each start when it happens, t) + ahead * interval
+// so a start that happens by its until would have been let through there, and the bound holds for the moments
+// at which starts happen. It is so because for each that is ahead the arrival is at least its until +
+// interval * (it and all that were taken later): the arrival only grows, so time does not catch up with
+// it before. Nothing may be taken out of its middle: what is not used is lost.
 #pragma once
 
 #include <algorithm>
@@ -48,6 +57,23 @@ constexpr gcra_answer gcra_take(const gcra_rate& r, std::uint64_t arrival_ns,
   const std::uint64_t earliest = arrival_ns - std::min(arrival_ns, r.tolerance_ns);
   if (now_ns < earliest) return {arrival_ns, earliest};
   return {std::max(arrival_ns, now_ns) + r.interval_ns, 0};
+}
+
+// How many may be taken ahead, at most `most`. Not more than the rate brings until then, and while no more
+// than a quarter of the tolerance is used up with them: they must not be in anybody's way.
+constexpr std::uint64_t gcra_ready_ahead(const gcra_rate& r, std::uint64_t arrival_ns,
+                                         std::uint64_t now_ns, std::uint64_t until_ns,
+                                         std::uint64_t most) noexcept {
+  if (r.interval_ns == 0) return most;
+  const std::uint64_t first = std::max(arrival_ns, until_ns);
+  const std::uint64_t last = now_ns + r.tolerance_ns / 4;
+  if (last < first) return 0;
+  return std::min({most, (until_ns - now_ns) / r.interval_ns, (last - first) / r.interval_ns});
+}
+// The number to keep; only if so many are ready.
+constexpr std::uint64_t gcra_take_ahead(const gcra_rate& r, std::uint64_t arrival_ns,
+                                        std::uint64_t until_ns, std::uint64_t count) noexcept {
+  return std::max(arrival_ns, until_ns) + count * r.interval_ns;
 }
 
 // How many may start now, at most `most`.

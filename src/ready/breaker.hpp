@@ -1,6 +1,6 @@
 // ready/breaker.hpp -- the circuit breaker of one kind, for many threads.
 //
-// Roles       try_start, end: any thread that makes attempts.  the rest: any thread.
+// Roles       try_start, end, end_well: any thread that makes attempts.  the rest: any thread.
 // Progress    lock-free.
 //
 // State       field    written by                 read by  order
@@ -32,14 +32,19 @@ class breaker {
     return breaker_word{word_.load(relaxed)}.now() == breaker_word::phase::closed;
   }
 
-  // False: not now. `epoch`: the attempt's.
-  bool try_start(std::uint64_t now_ns, std::uint16_t& epoch) noexcept {
+  // Of an attempt: what its end is told with.
+  struct attempt {
+    std::uint16_t epoch = 0;
+    bool is_trial = false;
+  };
+  // False: not now.
+  bool try_start(std::uint64_t now_ns, attempt& a) noexcept {
     breaker_word w{word_.load(seq_cst)};
     for (;;) {
       if (breaker_ready(rule_, w, now_ns, 1) == 0) return false;
       const breaker_word next = breaker_start(w);
       if (next == w || word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
-        epoch = next.epoch();
+        a = {next.epoch(), next.now() != breaker_word::phase::closed};
         return true;
       }
     }
@@ -53,20 +58,11 @@ class breaker {
   };
   // An attempt of that epoch is over, or was not made after all. Unless `none`: look who waits.
   change end(std::uint16_t epoch, const breaker_facts& facts, std::uint64_t now_ns) noexcept {
-    breaker_word w{word_.load(seq_cst)};
-    breaker_word next = breaker_end(rule_, w, epoch, facts, now_ns);
-    while (next != w && !word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
-      next = breaker_end(rule_, w, epoch, facts, now_ns);
-    }
-    if (next == w) return change::none;
-    if (next.now() == w.now()) {
-      const bool gave_back =
-          w.now() == breaker_word::phase::half_open && next.number(0) < w.number(0);
-      return gave_back ? change::more : change::none;
-    }
-    if (next.now() == breaker_word::phase::closed) return change::closed;
-    opened_.fetch_add(1, relaxed);
-    return change::opened;
+    return become([&](breaker_word w) { return breaker_end(rule_, w, epoch, facts, now_ns); });
+  }
+  // `count` of them that were no trials did well. The same, with one swap for all.
+  change end_well(std::uint16_t epoch, std::uint32_t count, std::uint64_t now_ns) noexcept {
+    return become([&](breaker_word w) { return breaker_end_well(rule_, w, epoch, count, now_ns); });
   }
 
   // How many may start now, at most `most`.
@@ -86,6 +82,22 @@ class breaker {
   [[nodiscard]] std::uint64_t opened() const noexcept { return opened_.load(relaxed); }
 
  private:
+  template <class After>
+  change become(After after) noexcept {
+    breaker_word w{word_.load(seq_cst)};
+    breaker_word next = after(w);
+    while (next != w && !word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) next = after(w);
+    if (next == w) return change::none;
+    if (next.now() == w.now()) {
+      const bool gave_back =
+          w.now() == breaker_word::phase::half_open && next.number(0) < w.number(0);
+      return gave_back ? change::more : change::none;
+    }
+    if (next.now() == breaker_word::phase::closed) return change::closed;
+    opened_.fetch_add(1, relaxed);
+    return change::opened;
+  }
+
   const breaker_rule rule_;
   alignas(cache_line_bytes) atomic<std::uint64_t> word_{0};
   atomic<std::uint64_t> opened_{0};

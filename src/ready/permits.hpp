@@ -1,6 +1,6 @@
 // ready/permits.hpp -- how many of something may run at the same time, and how fast they may start.
 //
-// Roles       try_take, give, try_start, take_back: any thread.  set: one thread at a time.
+// Roles       try_take, give, try_start, try_take_ahead, undo: any thread.  set: one thread at a time.
 // Progress    lock-free.
 //
 // State       field       written by       read by  order
@@ -15,8 +15,11 @@
 //                 is about to start with a permit it had before finds is_exceeded() and gives it back.
 //             I2  At rest the arrival is no further ahead than the rate in force can bring it: a slow rate
 //                 that was replaced by a fast one holds nothing back.
+//             I3  Within a rate the arrival goes back only by undo(), from exactly what its step made to
+//                 exactly what was before: as if that step had never been (policy/gcra.hpp says why no
+//                 other step back is safe).
 //
-// Checked by tests/ready/permits_test.cpp, tests/model/limit_model.cpp.
+// Checked by tests/ready/permits_test.cpp, start_rates_test.cpp, tests/model/limit_model.cpp, rate_model.cpp.
 #pragma once
 
 #include <cstdint>
@@ -70,26 +73,46 @@ class permits {
     return used < limit ? std::min(most, limit - used) : 0;
   }
 
+  // What counting has made of the arrival.
+  struct step {
+    std::uint64_t before_ns = 0;
+    std::uint64_t after_ns = 0;
+  };
   // Now. 0: it may start, and is counted; else when to ask again.
-  std::uint64_t try_start(std::uint64_t now_ns) noexcept {
+  std::uint64_t try_start(std::uint64_t now_ns, step& made) noexcept {
     std::uint64_t arrival = arrival_.load(relaxed);
     for (;;) {
       const gcra_rate r = rate();
       const gcra_answer a = gcra_take(r, arrival, now_ns);
       if (a.ask_at_ns != 0) return a.ask_at_ns;
+      made = {arrival, a.arrival_ns};
       if (!arrival_.compare_exchange_weak(arrival, a.arrival_ns, seq_cst, relaxed)) continue;
       if (const gcra_rate after = rate(); after != r) adopt(after, now_ns);
       return 0;
     }
   }
-  // It did not start after all.
-  void take_back_start() noexcept {
-    // An arrival below an interval is that of a rate set since.
-    const std::uint64_t interval = interval_.load(relaxed);
+  // So many starts for any moment up to `until_ns`.
+  bool try_take_ahead(std::uint64_t now_ns, std::uint64_t until_ns, std::uint32_t count,
+                      step& made) noexcept {
     std::uint64_t arrival = arrival_.load(relaxed);
-    while (arrival >= interval &&
-           !arrival_.compare_exchange_weak(arrival, arrival - interval, relaxed)) {
+    for (;;) {
+      const gcra_rate r = rate();
+      if (gcra_ready_ahead(r, arrival, now_ns, until_ns, count) < count) return false;
+      made = {arrival, gcra_take_ahead(r, arrival, until_ns, count)};
+      if (!arrival_.compare_exchange_weak(arrival, made.after_ns, seq_cst, relaxed)) continue;
+      if (const gcra_rate after = rate(); after != r) adopt(after, now_ns);
+      return true;
     }
+  }
+  // They did not start after all. Where something else was counted since, they stay counted: I3.
+  void undo(const step& made) noexcept {
+    std::uint64_t after = made.after_ns;
+    arrival_.compare_exchange_strong(after, made.before_ns, seq_cst, relaxed);
+  }
+  [[nodiscard]] std::uint32_t ready_ahead(std::uint64_t now_ns, std::uint64_t until_ns,
+                                          std::uint32_t most) const noexcept {
+    return static_cast<std::uint32_t>(
+        gcra_ready_ahead(rate(), arrival_.load(relaxed), now_ns, until_ns, most));
   }
   // How many may start now, at most `most`.
   [[nodiscard]] std::uint64_t starts_ready(std::uint64_t now_ns,

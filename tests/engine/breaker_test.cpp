@@ -192,6 +192,55 @@ TEST(breaker, ignores_the_errors_it_is_told_to) {
   EXPECT_EQ(w.state(), breaker_state::open);
 }
 
+TEST(breaker, hears_of_a_batch_in_the_order_in_which_its_jobs_ran) {
+  service w(strict());
+  const bool goes_well[] = {false, false, true, false, false};
+  w.act = [&](context&) { return goes_well[w.calls++] ? outcome::done() : outcome::dead(); };
+  w.submit_many(5);
+  w.settle();
+  EXPECT_EQ(w.calls, 5u);
+  EXPECT_EQ(w.state(), breaker_state::closed) << "never 4 failures in a row";
+}
+
+TEST(breaker, counts_the_good_ends_of_batches_that_are_through) {
+  // Opens with the 4th failure if it has heard of the 10 before, neither sooner nor without them.
+  service w({.window = 100, .attempts_min = 14, .failed_percent = 28, .open_for = 10s});
+  w.submit_many(10);
+  w.settle();
+  w.act = [&](context&) {
+    ++w.calls;
+    return outcome::dead();
+  };
+  w.submit_many(3);
+  w.settle();
+  EXPECT_EQ(w.state(), breaker_state::closed);
+  w.submit_many(5);
+  w.settle();
+  EXPECT_EQ(w.calls, 14u);
+  EXPECT_EQ(w.state(), breaker_state::open);
+}
+
+TEST(breaker, counts_good_ends_for_their_own_kind) {
+  // Jobs of two kinds take turns in each batch.
+  stepped_world w;
+  const breaker_rule rule{.window = 100, .attempts_min = 10, .failed_percent = 10, .open_for = 10s};
+  const kind_ref a = w.kind("a", {.breaker = rule});
+  const kind_ref b = w.kind("b", {.breaker = rule});
+  w.open();
+  const queue_ref q = w.queue("q");
+  for (int i = 0; i < 18; ++i) w.submit(q, i % 2 == 0 ? a : b);
+  w.settle();
+  const auto state_of = [&](unsigned kind) { return w.e->read_metrics().kinds[kind].breaker; };
+  w.act = [](context&) { return outcome::dead(); };
+  w.submit(q, a);
+  w.settle();
+  EXPECT_EQ(state_of(0), breaker_state::open);
+  EXPECT_EQ(state_of(1), breaker_state::closed);
+  w.submit(q, b);
+  w.settle();
+  EXPECT_EQ(state_of(1), breaker_state::open);
+}
+
 TEST(breaker, opens_for_slow_attempts) {
   breaker_rule rule = strict();
   rule.slow = 1s;

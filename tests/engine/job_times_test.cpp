@@ -213,6 +213,43 @@ TEST_F(job_times_test, without_the_option_nothing_is_kept) {
   });
 }
 
+// Without hooks, which are the host's: then the end of one job may be the start of the next.
+TEST(job_times_batch_test, each_job_of_a_batch_has_its_own_time_and_not_that_between_batches) {
+  test::manual_clock clock;
+  registry kinds;
+  const kind_ref kind = kinds.add(
+      "k",
+      [](void* user, context&, std::span<const std::byte>) {
+        static_cast<test::manual_clock*>(user)->now_ns += 10'000'000;
+        return outcome::done();
+      },
+      &clock);
+  options wanted = test::small_options();
+  wanted.drains = 1;
+  wanted.histograms = true;
+  engine::environment world;
+  world.clock = &clock;
+  world.run_by = executor::stepped;
+  auto built = engine::build(wanted, kinds, world);
+  ASSERT_TRUE(built);
+  engine& e = **built;
+  thread_context& host = *e.parts().contexts.add(context_role::application, 0);
+  const queue_ref queue = *e.queue("q", {});
+  for (int batch = 0; batch < 3; ++batch) {
+    for (int i = 0; i < 5; ++i)
+      ASSERT_TRUE(take_in(e.parts(), host, queue, kind, test::no_payload(), {}));
+    while (e.step_drain(0)) {
+    }
+    clock.now_ns += 1'000'000'000;
+  }
+  const job_histograms t = e.read_metrics().queues.at(0).times;
+  EXPECT_EQ(t.run.count(), 15u);
+  EXPECT_NEAR(t.run.sum_seconds(), 15 * 0.01, 1e-9);
+  EXPECT_NEAR(t.wait.sum_seconds(), 3 * (0.01 + 0.02 + 0.03 + 0.04), 1e-9);
+  EXPECT_NEAR(t.total.sum_seconds(), 3 * (0.01 + 0.02 + 0.03 + 0.04 + 0.05), 1e-9);
+  static_cast<void>(e.stop(duration(0)));
+}
+
 TEST(job_times_threads_test, counts_fit_the_counters_and_nothing_goes_back) {
   registry kinds;
   const kind_ref kind = kinds.add(

@@ -1,5 +1,5 @@
-// Lanes against a model of them. Method: random submits, cancels, pauses, holds, new rules, retries,
-// deaths, requeues, purges and steps of the clock on one thread (sim/stepped_world.hpp), with several
+// Lanes against a model of them. Method: random submits, cancels, pauses, holds, new rules, limits and pauses of
+// kinds and queues, retries, deaths, requeues, purges and steps of the clock on one thread (sim/stepped_world.hpp), with several
 // drains, from outside and from inside of handlers. At every start: the job is the first of what the model
 // has in line, its lane is open and has room. At the end, with everything open: nothing waits, and no
 // lane is left.
@@ -184,7 +184,7 @@ class lanes_property : public ::testing::Test {
     thread_context& host = w.context_of_host();
     std::string text;
     const auto lane_index = below<unsigned>(random, 2 * keys);
-    switch (below<int>(random, 12)) {
+    switch (below<int>(random, 15)) {
       case 0: {
         if (jobs.empty()) break;
         auto it = jobs.begin();
@@ -227,6 +227,24 @@ class lanes_property : public ::testing::Test {
         ASSERT_TRUE(w.e->set_options(host, queues[q], {.lanes = rules[q]}));
         break;
       }
+      // Other gates on the same way: they hold jobs back for reasons of their own.
+      case 8: {
+        const limits wanted{.concurrency = below<std::uint32_t>(random, 3),
+                            .rate = {.starts = one_in(random, 3) ? 500u : 0u, .burst = 2}};
+        const scope others[] = {kind, blocking, queues[0], queues[1]};
+        ASSERT_TRUE(w.e->set_limits(host, others[below<std::size_t>(random, 4)], wanted));
+        break;
+      }
+      case 9: {
+        const scope others[] = {kind, blocking, queues[0], queues[1]};
+        const scope at_random = others[below<std::size_t>(random, 4)];
+        if (one_in(random, 2)) {
+          ASSERT_TRUE(w.e->pause(host, at_random, {}));
+        } else {
+          ASSERT_TRUE(w.e->resume(host, at_random));
+        }
+        break;
+      }
       case 7:
         w.advance(std::chrono::milliseconds(1 + below<int>(random, 30)));
         follow();
@@ -251,6 +269,9 @@ class lanes_property : public ::testing::Test {
     for (unsigned i = 0; i < 2 * keys; ++i) {
       ASSERT_TRUE(w.e->resume(w.context_of_host(), at(i, text)));
       lanes[i].paused = false;
+    }
+    for (const scope other : {scope(kind), scope(blocking), scope(queues[0]), scope(queues[1])}) {
+      ASSERT_TRUE(w.e->resume(w.context_of_host(), other));
     }
     for (int i = 0; i < 10'000 && w.e->health().jobs != 0 && !HasFatalFailure(); ++i) {
       w.advance(100ms);

@@ -109,6 +109,62 @@ TEST(limits, are_kept_by_drains_and_pool_and_forget_nothing) {
   EXPECT_LE(w.of_tenant[2].most, 2);
 }
 
+TEST(limits, of_all_sorts_that_are_far_away_may_change_while_jobs_pass_them_by_the_batch) {
+  std::atomic<std::uint64_t> ran{0};
+  constexpr rate_limit far{1'000'000'000, std::chrono::seconds(1), 1'000'000};
+  const limits all{.concurrency = 64, .rate = far};
+  registry kinds;
+  const kind_ref kind = kinds.add("k",
+                                  [](void* user, context&, std::span<const std::byte>) {
+                                    ++*static_cast<std::atomic<std::uint64_t>*>(user);
+                                    return outcome::done();
+                                  },
+                                  &ran, {.limits = all, .breaker = {.window = 100}});
+  options o = test::small_options();
+  o.drains = 3;
+  o.jobs_max = 1'000'000;
+  o.histograms = true;
+  o.start_rate = far;
+  const auto s = open_or_exit(o, kinds);
+  const queue_ref queue = queue_or_exit(*s, "q", {.limits = all});
+  const tenant_ref tenant = *s->tenant("t", {.limits = all});
+  const std::uint64_t each = 200 * static_cast<std::uint64_t>(test::scaled(1'000));
+  std::atomic<bool> stop{false};
+  std::thread changer([&] {
+    test::random_source random(test::fresh_seed());
+    const scope scopes[] = {queue, kind, tenant};
+    while (!stop.load()) {
+      const scope at = scopes[test::below<std::size_t>(random, std::size(scopes))];
+      if (test::one_in(random, 2)) {
+        limits other = all;
+        if (test::one_in(random, 2)) other.rate.burst = 1000;
+        if (test::one_in(random, 2)) other.concurrency = 0;
+        EXPECT_TRUE(s->set_limits(at, other));
+        continue;
+      }
+      EXPECT_TRUE(s->pause(at));
+      // What has started is on the board, though its handler may not have been entered yet.
+      EXPECT_TRUE(eventually([&] { return s->read_metrics().kinds.at(0).running == 0; }));
+      const std::uint64_t before = ran;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+      EXPECT_EQ(ran, before) << "a start after pause() returned";
+      EXPECT_TRUE(s->resume(at));
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+  });
+  test::on_threads(2, [&](int) {
+    const std::vector<job_spec> batch(200, job_spec{test::no_payload(), {.tenant = tenant}});
+    for (std::uint64_t i = 0; i < each; i += batch.size()) {
+      ASSERT_TRUE(s->submit_bulk(queue, kind, batch));
+    }
+  });
+  stop = true;
+  changer.join();
+  EXPECT_TRUE(eventually([&] { return ran == 2 * each; }));
+  EXPECT_TRUE(eventually([&] { return s->read_counters().completed == 2 * each; }));
+  EXPECT_EQ(s->read_metrics().total.started, 2 * each);
+}
+
 TEST(limits, a_rate_under_threads_has_no_span_with_too_many) {
   struct stamps {
     std::atomic<std::size_t> count{0};

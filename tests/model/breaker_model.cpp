@@ -34,9 +34,9 @@ template <shape Shape, bug Bug>
 class breaker_scenario : public scenario {
  public:
   breaker_scenario() {
-    std::uint16_t epoch = 0;
-    static_cast<void>(breaker_.try_start(0, epoch));
-    static_cast<void>(breaker_.end(epoch, {.counts = true, .failed = true}, 0));
+    breaker::attempt a;
+    static_cast<void>(breaker_.try_start(0, a));
+    static_cast<void>(breaker_.end(a.epoch, {.counts = true, .failed = true}, 0));
   }
   [[nodiscard]] unsigned thread_count() const override { return Shape.jobs; }
 
@@ -63,20 +63,20 @@ class breaker_scenario : public scenario {
                                      .trials = Shape.trials};
 
   void go(unsigned job) {
-    std::uint16_t epoch = 0;
-    while (!starts(epoch)) {
+    breaker::attempt a;
+    while (!starts(a)) {
       if (joins(job)) return;
     }
-    attempt(job, epoch);
+    attempt(job, a.epoch);
   }
 
-  bool starts(std::uint16_t& epoch) {
+  bool starts(breaker::attempt& a) {
     if (Bug == bug::takes_a_trial_in_two_steps) {
       const bool may = breaker_.starts_ready(now_ns, 1) != 0;
-      if (may) static_cast<void>(breaker_.try_start(now_ns, epoch));
+      if (may) static_cast<void>(breaker_.try_start(now_ns, a));
       return may;
     }
-    return breaker_.try_start(now_ns, epoch);
+    return breaker_.try_start(now_ns, a);
   }
 
   // False: the way has become free.

@@ -146,7 +146,7 @@ class rate_scenario : public scenario {
  public:
   rate_scenario() {
     limits_.set(slow, 0);
-    static_cast<void>(limits_.try_start(now_ns));
+    static_cast<void>(limits_.try_start(now_ns, made_));
   }
   [[nodiscard]] unsigned thread_count() const override { return 2; }
 
@@ -156,7 +156,7 @@ class rate_scenario : public scenario {
       gate_.open(gate_reason::at_rate, active_);
       return;
     }
-    std::uint64_t ask_at = limits_.try_start(now_ns);
+    std::uint64_t ask_at = limits_.try_start(now_ns, made_);
     if (ask_at == 0) return;
     gate_.close(gate_reason::at_rate);
     if (Bug != bug::does_not_look_again) ask_at = limits_.starts_ready_at(now_ns, 1);
@@ -178,6 +178,7 @@ class rate_scenario : public scenario {
   permits limits_;
   queue_gate gate_{0};
   active_set active_;
+  permits::step made_;
   std::uint64_t timer_ns_ = 0;  // of the one thread that sets it
 };
 
@@ -188,7 +189,7 @@ class new_rate_scenario : public scenario {
   [[nodiscard]] unsigned thread_count() const override { return 2; }
   void run(unsigned thread) override {
     if (thread == 0) {
-      static_cast<void>(limits_.try_start(now_ns));
+      static_cast<void>(limits_.try_start(now_ns, made_));
     } else {
       limits_.set({.rate = {1, std::chrono::milliseconds(1), 1}}, now_ns);
     }
@@ -201,6 +202,7 @@ class new_rate_scenario : public scenario {
  private:
   static constexpr std::uint64_t now_ns = 1'000'000'000;
   permits limits_;
+  permits::step made_;
 };
 
 constexpr shape two{};

@@ -115,6 +115,47 @@ TEST(breaker, counts_its_epochs_round) {
   }
 }
 
+TEST(breaker, many_good_ends_are_as_many_single_ones) {
+  // Every window up to 7 with everything that may have been counted in it, and every number of ends.
+  for (unsigned window = 1; window <= 7; ++window) {
+    for (unsigned least = 1; least <= window; ++least) {
+      for (const unsigned percent : {1u, 20u, 33u, 50u, 51u, 100u}) {
+        breaker_rule r{.window = static_cast<std::uint16_t>(window),
+                       .attempts_min = static_cast<std::uint16_t>(least),
+                       .failed_percent = static_cast<std::uint8_t>(percent),
+                       .slow_percent = 40,
+                       .open_for = 1s};
+        for (unsigned counted = 0; counted < 256; ++counted) {
+          const auto attempts = static_cast<std::uint16_t>(counted & 7);
+          const auto failures = static_cast<std::uint16_t>((counted >> 3) & 7);
+          const auto slows = static_cast<std::uint16_t>(counted >> 6);
+          if (attempts > window || failures > attempts || slows > attempts) continue;
+          const breaker_word w = breaker_word{}.with(attempts, failures, slows);
+          breaker_word one_by_one = w;
+          for (std::uint32_t count = 0; count <= 20; ++count) {
+            ASSERT_EQ(breaker_end_well(r, w, w.epoch(), count, second), one_by_one)
+                << "window " << window << ", at least " << least << ", " << percent
+                << " %, counted " << counted << ", ends " << count;
+            one_by_one = breaker_end(r, one_by_one, w.epoch(), well, second);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(breaker, good_ends_of_another_epoch_or_phase_do_not_count) {
+  const breaker_rule r{.window = 1, .attempts_min = 1, .open_for = 1s, .trials = 1};
+  const breaker_word open = after(r, {}, failed, 1);
+  const breaker_word half = breaker_start(open);
+  const breaker_word again = after(r, half, well, 1);
+  for (const breaker_word w : {open, half, again}) {
+    EXPECT_EQ(breaker_end_well(r, w, 0, 3, second), w);
+  }
+  EXPECT_EQ(breaker_end_well(r, half, half.epoch(), 3, second), half)
+      << "trials are told of singly";
+}
+
 // The same in plain numbers, without packing.
 struct plain_breaker {
   breaker_rule r;

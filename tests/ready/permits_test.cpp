@@ -17,6 +17,12 @@ constexpr std::uint64_t hour = 3600 * second;
 constexpr limits slow{.rate = {1, std::chrono::hours(1), 1}};
 constexpr limits fast{.rate = {1000, std::chrono::seconds(1), 1}};
 
+// As permits::try_start().
+std::uint64_t start(permits& p, std::uint64_t now_ns) {
+  permits::step made;
+  return p.try_start(now_ns, made);
+}
+
 TEST(permits, are_taken_up_to_the_limit_and_given_back) {
   permits p;
   p.set({.concurrency = 2}, 0);
@@ -39,34 +45,46 @@ TEST(permits, are_taken_up_to_the_limit_and_given_back) {
 TEST(permits, a_start_that_did_not_happen_is_taken_back) {
   permits p;
   p.set(slow, 0);
-  EXPECT_EQ(p.try_start(second), 0u);
-  EXPECT_EQ(p.try_start(second), second + hour);
-  p.take_back_start();
-  EXPECT_EQ(p.try_start(second), 0u);
+  permits::step made;
+  EXPECT_EQ(p.try_start(second, made), 0u);
+  EXPECT_EQ(start(p, second), second + hour);
+  p.undo(made);
+  EXPECT_EQ(start(p, second), 0u);
+}
+
+TEST(permits, a_start_that_did_not_happen_stays_counted_if_another_one_came_after_it) {
+  // Or the time that has passed until then would count twice.
+  permits p;
+  p.set(slow, 0);
+  permits::step made;
+  EXPECT_EQ(p.try_start(second, made), 0u);
+  EXPECT_EQ(start(p, second + hour), 0u);
+  p.undo(made);
+  EXPECT_EQ(start(p, second + hour), second + 2 * hour);
 }
 
 TEST(permits, a_faster_rate_does_not_wait_for_what_a_slower_one_put_off) {
   permits p;
   p.set(slow, 0);
-  EXPECT_EQ(p.try_start(second), 0u);
-  EXPECT_NE(p.try_start(2 * second), 0u);
+  EXPECT_EQ(start(p, second), 0u);
+  EXPECT_NE(start(p, 2 * second), 0u);
   p.set(fast, 2 * second);
   EXPECT_EQ(p.starts_ready_at(2 * second, 1), 2 * second + second / 1000);
-  EXPECT_EQ(p.try_start(2 * second + second / 1000), 0u);
+  EXPECT_EQ(start(p, 2 * second + second / 1000), 0u);
   // And a change without a limit in between.
   p.set(slow, 3 * second);
-  EXPECT_EQ(p.try_start(3 * second), 0u);
+  EXPECT_EQ(start(p, 3 * second), 0u);
   p.set({}, 3 * second);
   p.set(fast, 4 * second);
-  EXPECT_EQ(p.try_start(4 * second + second / 1000), 0u);
+  EXPECT_EQ(start(p, 4 * second + second / 1000), 0u);
 }
 
 TEST(permits, setting_the_same_rate_again_grants_nothing) {
   permits p;
   p.set(slow, 0);
-  EXPECT_EQ(p.try_start(second), 0u);
+  EXPECT_EQ(start(p, second), 0u);
   p.set(slow, 2 * second);
-  EXPECT_EQ(p.try_start(2 * second), second + hour);
+  EXPECT_EQ(start(p, 2 * second), second + hour);
 }
 
 TEST(permits, no_start_at_the_old_rate_outlives_its_change) {
@@ -81,7 +99,7 @@ TEST(permits, no_start_at_the_old_rate_outlives_its_change) {
     };
     std::thread starter([&] {
       meet();
-      static_cast<void>(p.try_start(second));
+      static_cast<void>(start(p, second));
     });
     meet();
     p.set(fast, second);
