@@ -234,7 +234,7 @@ TEST(job_times_batch_test, each_job_of_a_batch_has_its_own_time_and_not_that_bet
   ASSERT_TRUE(built);
   engine& e = **built;
   thread_context& host = *e.parts().contexts.add(context_role::application, 0);
-  const queue_ref queue = *e.queue("q", {});
+  const queue_ref queue = *e.queue(host, "q", {});
   for (int batch = 0; batch < 3; ++batch) {
     for (int i = 0; i < 5; ++i)
       ASSERT_TRUE(take_in(e.parts(), host, queue, kind, test::no_payload(), {}));
