@@ -58,6 +58,18 @@ waiting_for waits_for(const core& c, const slot& job, job_id id, job_state state
   return queue == nullptr || queue->gate().is_open() ? waiting_for::a_drain : waiting_for::gate;
 }
 
+// Of a job that has ended and that nobody else has a claim to. `word` is the last of it.
+[[gnu::always_inline]] inline void give_slot_back(core& c, thread_context& context,
+                                                  std::uint32_t slot_index, slot& job,
+                                                  job_word word) noexcept {
+  const std::uint32_t payload = job.payload;
+  if (payload_arena::is_reference(payload)) c.payloads.release(payload);
+  if (job.extra != 0) [[unlikely]]
+    release_extra(c, job.extra);
+  transition_to_free(job.word, word);
+  context.free_slot(c.jobs, slot_index);
+}
+
 }  // namespace
 
 void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
@@ -67,11 +79,7 @@ void release_slot(core& c, thread_context& context, std::uint32_t slot_index) no
   if (!leave_terminal(job.word, word)) return;
   if (job.has(in_lane)) [[unlikely]]
     c.lanes.move(c, context, slot_index, lane_place::out);
-  const std::uint32_t payload = job.payload;
-  if (payload_arena::is_reference(payload)) c.payloads.release(payload);
-  if (job.extra != 0) release_extra(c, job.extra);
-  transition_to_free(job.word, word);
-  context.free_slot(c.jobs, slot_index);
+  give_slot_back(c, context, slot_index, job, word);
 }
 
 void settle_room(core& c, thread_context& context) noexcept {
@@ -142,8 +150,9 @@ namespace {
     give_room_back(c, context, job.queue);
   const job_hooks& hooks = c.settings.given.hooks;
   const bool is_dead = word.state() == job_state::dead;
+  // Only a job that was taken from its handler is attached still, and that is dead.
   if (!is_dead && !word.has(job_flag::waiter) && hooks.on_end == nullptr) [[likely]] {
-    release_slot(c, context, slot_index);
+    give_slot_back(c, context, slot_index, job, word);
     return;
   }
   // Copies: from keep() on another thread may purge or requeue the job.
@@ -158,7 +167,7 @@ namespace {
     hooks.on_end(hooks.user,
                  {ended.id, ended.queue, ended.kind, ended.attempt, word.state(), cause});
   }
-  if (!is_dead) release_slot(c, context, slot_index);
+  if (!is_dead) give_slot_back(c, context, slot_index, job, word);
 }
 
 }  // namespace

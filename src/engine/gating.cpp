@@ -360,7 +360,7 @@ passage equip_for_pool(core& c, thread_context& context, band_entry place) noexc
   if (!place.names(word)) return passage::gone;
   const job_scopes of(job);
   ready_queue& queue = *c.queues.at(of.queue);
-  const bool has_permit = context.held.queue != nullptr && context.held.queue->index() == of.queue;
+  const auto has_permit = [&] { return context.held.queue == &queue; };
   if (!queue.gate().looks_open(has_permit)) return passage::closed;
   context.pass.close();
   // The start is counted when it is made; until then it is in transit.

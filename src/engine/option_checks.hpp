@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 #include "engine/settings.hpp"
 #include "engine/unique_jobs.hpp"
@@ -15,11 +16,12 @@ inline unsigned band_of(priority p) noexcept {
   return std::min(static_cast<unsigned>(p), static_cast<unsigned>(priority_count - 1));
 }
 
-// Is there nothing to it but a priority?
+// Is there nothing to it but a priority? One test of all of them together.
 inline bool is_plain(const job_options& how) noexcept {
+  const auto number = [](const void* p) { return reinterpret_cast<std::intptr_t>(p); };
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
-          how.run_timeout.count() | how.deadline.count()) == 0 &&
-         how.backoff == nullptr && how.unique == nullptr && how.lane.empty();
+          how.run_timeout.count() | how.deadline.count() | number(how.backoff) |
+          number(how.unique) | static_cast<std::intptr_t>(how.lane.size())) == 0;
 }
 
 inline bool is_in_range(const job_options& how) noexcept {

@@ -133,7 +133,9 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   context.line.begin_start(of.queue, c.asymmetric);
   const ready_queue& queue = *c.queues.at(of.queue);
   // One that brings a permit of its queue starts although that is at its limit: by this permit, it may be.
-  const bool has_permit = context.held.queue == &queue || word.has(job_flag::permit_of_queue);
+  const auto has_permit = [&] {
+    return context.held.queue == &queue || word.has(job_flag::permit_of_queue);
+  };
   if (!queue.gate().looks_open(has_permit)) {
     context.line.give_up_start();
     return start::closed;
@@ -143,8 +145,9 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   }
   const std::uint64_t gating = c.gating.load(seq_cst);
   const bool is_gated = (gating & core::starts) != 0;
-  // Before the gates, so that one who has to wait in its lane takes nothing of them; and after them, to go.
-  if (job.has(in_lane) && is_gated && !c.lanes.pass(c, context, place, false)) [[unlikely]] {
+  // In a lane: before the gates, so that who has to wait there takes nothing of them; and after them, to go.
+  const bool is_in_lane = job.has(in_lane);
+  if (is_gated && is_in_lane && !c.lanes.pass(c, context, place, false)) [[unlikely]] {
     context.line.give_up_start();
     return start::stale;
   }
@@ -158,7 +161,7 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
     }
     now = c.clock.recent_boot_ns(context.clock_reading);
   }
-  if (job.has(in_lane) && !c.lanes.pass(c, context, place, true)) [[unlikely]] {
+  if (is_in_lane && !c.lanes.pass(c, context, place, true)) [[unlikely]] {
     context.line.give_up_start();
     if (is_gated) take_back_start(c, context, of);
     return start::stale;

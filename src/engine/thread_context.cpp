@@ -18,17 +18,14 @@ bool thread_context::refill(slab& jobs) noexcept {
   return jobs.take_fresh(*current_);
 }
 
-void thread_context::free_slot(slab& jobs, std::uint32_t slot) noexcept {
-  if (current_->is_full()) {
-    if (spare_->is_full()) {
-      jobs.free_slots().put_full(spare_);
-      spare_ = jobs.free_slots().take_empty();
-      // There are two magazines for each context and enough more for all slots in use so far.
-      PAWL_CHECK(spare_ != nullptr);
-    }
-    std::swap(current_, spare_);
+void thread_context::make_room_for_slot(slab& jobs) noexcept {
+  if (spare_->is_full()) {
+    jobs.free_slots().put_full(spare_);
+    spare_ = jobs.free_slots().take_empty();
+    // There are two magazines for each context and enough more for all slots in use so far.
+    PAWL_CHECK(spare_ != nullptr);
   }
-  current_->push(slot);
+  std::swap(current_, spare_);
 }
 
 queue_share* thread_context::add_share(unsigned queue) noexcept {

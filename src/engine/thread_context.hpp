@@ -101,7 +101,11 @@ class thread_context {
     } while (true);
   }
   // Gives back a slot whose word is free.
-  void free_slot(slab& jobs, std::uint32_t slot) noexcept;
+  void free_slot(slab& jobs, std::uint32_t slot) noexcept {
+    if (current_->is_full()) [[unlikely]]
+      make_room_for_slot(jobs);
+    current_->push(slot);
+  }
 
   // Allocates the first time. Null: no memory.
   queue_share* share_of(unsigned queue) noexcept {
@@ -161,6 +165,7 @@ class thread_context {
 
  private:
   bool refill(slab& jobs) noexcept;
+  void make_room_for_slot(slab& jobs) noexcept;
   queue_share* add_share(unsigned queue) noexcept;
   static band::producer* add_producer(queue_share& share, ready_queue& queue, unsigned b) noexcept;
 

@@ -113,11 +113,13 @@ class queue_gate {
     return (gate_.load(seq_cst) & static_cast<std::uint32_t>(reason)) != 0;
   }
   // The look of a start, ordered by board.hpp: by a barrier of the one who closes, or by the seq_cst
-  // exchange before it. `has_permit`: the limit has let this thread through already.
-  [[nodiscard]] bool looks_open(bool has_permit) const noexcept {
+  // exchange before it. has_permit() says whether the limit has let this job through already.
+  template <class F>
+  [[nodiscard]] bool looks_open(F has_permit) const noexcept {
     const std::uint32_t reasons = gate_.load(seq_cst);
-    return reasons == 0 ||
-           (has_permit && reasons == static_cast<std::uint32_t>(gate_reason::at_limit));
+    if (reasons == 0) [[likely]]
+      return true;
+    return reasons == static_cast<std::uint32_t>(gate_reason::at_limit) && has_permit();
   }
 
  private:

@@ -53,9 +53,9 @@ class start_scenario : public scenario {
     line.begin_start(queue, Shape.starter_asymmetric);
     job_word word;
     std::uint64_t brought = 0;
-    const bool starts =
-        gate_.looks_open(false) &&
-        transition_to_running(words_[job], versions_[job], ~std::uint64_t{0}, word, brought);
+    const bool starts = gate_.looks_open([] {
+      return false;
+    }) && transition_to_running(words_[job], versions_[job], ~std::uint64_t{0}, word, brought);
     // Nobody came in between the swap of the word and this line.
     if (starts) {
       note("starts job", job);

@@ -58,7 +58,8 @@ void no_start_after_close(bool asymmetric) {
     starters.emplace_back([&, i] {
       while (!stop.load(std::memory_order_relaxed)) {
         lines[i].begin_start(3, asymmetric);
-        if (gate.looks_open(false)) starts[i].fetch_add(1, std::memory_order_relaxed);
+        if (gate.looks_open([] { return false; }))
+          starts[i].fetch_add(1, std::memory_order_relaxed);
         lines[i].give_up_start();
       }
     });

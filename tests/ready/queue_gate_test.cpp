@@ -68,7 +68,7 @@ TEST(queue_gate, an_open_queue_with_jobs_is_active_after_every_step) {
         break;
     }
     ASSERT_EQ(gate.is_open(), closed == 0);
-    ASSERT_EQ(gate.looks_open(false), closed == 0);
+    ASSERT_EQ(gate.looks_open([] { return false; }), closed == 0);
     ASSERT_EQ(gate.is_closed_for(reason), (closed & bit) != 0);
     for (unsigned b = 0; b < priority_count; ++b) {
       if (jobs[b] > 0 && closed == 0) {
