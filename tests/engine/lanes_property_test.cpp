@@ -188,7 +188,7 @@ class lanes_property : public ::testing::Test {
       case 0: {
         if (jobs.empty()) break;
         auto it = jobs.begin();
-        std::advance(it, below<std::ptrdiff_t>(random, static_cast<std::ptrdiff_t>(jobs.size())));
+        std::advance(it, static_cast<std::ptrdiff_t>(below(random, jobs.size())));
         static_cast<void>(w.e->cancel(host, job_id{it->first}));
         follow();
         break;
