@@ -1,5 +1,6 @@
 #include "engine/unique_keys.hpp"
 
+#include "base/check.hpp"
 #include "job/sighting.hpp"
 
 namespace pawl {
@@ -25,6 +26,7 @@ key_answer unique_keys::judge(const key_entry& e, const key_wish& wish) const no
   a.original = e.job;
   a.original_state = state;
   if (a.step == key_step::replace) {
+    PAWL_CHECK(s.job != nullptr);  // it waits, so it is there
     a.before = s.word;
     a.queue = s.job->queue;  // if the word is still the same
   }
