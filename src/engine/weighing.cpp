@@ -11,6 +11,11 @@ void weigh(core& c, std::uint32_t slot_index) noexcept {
     ready_queue* const queue = c.queues.at(job.queue);
     const std::uint64_t bytes = payload_bytes(c, job);
     if (queue == nullptr || !queue->counts_bytes() || bytes == 0) return;
+    // Of another life they may be anything, and must not stand in others' way until the swap has failed.
+    if (const job_word now{job.word.load(acquire)}; now != word) {
+      word = now;
+      continue;
+    }
     queue->bytes().add(bytes);
     if (mark_weighed(job.word, word)) return;
     queue->bytes().give(bytes);
