@@ -15,6 +15,7 @@
 
 #include "support/args.hpp"
 #include "support/check.hpp"
+#include "support/in_turn.hpp"
 #include "support/machine.hpp"
 #include "support/open_engine.hpp"
 #include "support/producers.hpp"
@@ -135,25 +136,12 @@ class gated_engine {
   std::unique_ptr<pawl::scheduler> engine_;  // last: its handlers use the members above
 };
 
-// By row: jobs a second by round. A first round is thrown away: it touches the memory.
+// By row: jobs a second by round.
 std::vector<std::vector<double>> measure(const std::vector<row>& which, const bench::args& args) {
   const std::uint64_t jobs = args.toy ? 20'000 : 2'000'000;
   std::vector<std::unique_ptr<gated_engine>> engines;
   for (const row& r : which) engines.push_back(std::make_unique<gated_engine>(r.gates));
-  std::vector<std::vector<double>> rates(which.size());
-  for (unsigned round = 0; round <= args.rounds; ++round) {
-    for (std::size_t i = 0; i < engines.size(); ++i) {
-      const double rate = engines[i]->run(jobs);
-      if (round > 0) rates[i].push_back(rate);
-    }
-  }
-  return rates;
-}
-
-bench::spread ratios(const std::vector<double>& of, const std::vector<double>& to) {
-  std::vector<double> each;
-  for (std::size_t i = 0; i < of.size(); ++i) each.push_back(of[i] / to[i]);
-  return bench::spread_of(each);
+  return bench::run_in_turn(engines, jobs, args.rounds);
 }
 
 void print_table(const bench::args& args) {
@@ -163,7 +151,7 @@ void print_table(const bench::args& args) {
   std::printf("%-14s %8s %8s %8s %8s  of the throughput without gates, %u rounds%s\n", "gates",
               "million/s", "median", "min", "max", args.rounds, args.toy ? " (toy)" : "");
   for (std::size_t i = 0; i < which.size(); ++i) {
-    const bench::spread r = ratios(rates[i], rates[0]);
+    const bench::spread r = bench::ratios_of(rates[i], rates[0]);
     std::printf("%-14s %9.2f %8.3f %8.3f %8.3f\n", which[i].name, bench::median_of(rates[i]) / 1e6,
                 r.median, r.min, r.max);
   }
@@ -174,10 +162,10 @@ void print_figure(const bench::args& args) {
   std::copy_if(std::begin(rows), std::end(rows), std::back_inserter(which),
                [](const row& r) { return r.in_figure; });
   const auto rates = measure(which, args);
-  const bench::spread r = ratios(rates.back(), rates[0]);
+  const bench::spread r = bench::ratios_of(rates.back(), rates[0]);
   std::printf("gates_on %.3f x %.3f %.3f", r.median, r.min, r.max);
   for (std::size_t i = 1; i + 1 < which.size(); ++i) {
-    std::printf(" %s %.3f", which[i].name, ratios(rates[i], rates[0]).median);
+    std::printf(" %s %.3f", which[i].name, bench::ratios_of(rates[i], rates[0]).median);
   }
   std::printf("\n");
 }

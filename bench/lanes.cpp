@@ -8,7 +8,6 @@
 // jobs themselves take (slots, links) was touched before by as many of one lane.
 #include <stdio.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +17,7 @@
 
 #include "support/args.hpp"
 #include "support/check.hpp"
+#include "support/in_turn.hpp"
 #include "support/machine.hpp"
 #include "support/open_engine.hpp"
 #include "support/process.hpp"
@@ -89,26 +89,13 @@ class laned_engine {
   std::unique_ptr<pawl::scheduler> engine_;  // last: its handlers use the members above
 };
 
-// By row: jobs a second by round. A first round is thrown away: it touches the memory.
+// By row: jobs a second by round.
 std::vector<std::vector<double>> measure(const std::vector<std::uint64_t>& lanes,
                                          const bench::args& args) {
   const std::uint64_t jobs = args.toy ? 20'000 : 2'000'000;
   std::vector<std::unique_ptr<laned_engine>> engines;
   for (const std::uint64_t n : lanes) engines.push_back(std::make_unique<laned_engine>(n, jobs));
-  std::vector<std::vector<double>> rates(lanes.size());
-  for (unsigned round = 0; round <= args.rounds; ++round) {
-    for (std::size_t i = 0; i < engines.size(); ++i) {
-      const double rate = engines[i]->run(jobs);
-      if (round > 0) rates[i].push_back(rate);
-    }
-  }
-  return rates;
-}
-
-bench::spread ratios(const std::vector<double>& of, const std::vector<double>& to) {
-  std::vector<double> each;
-  for (std::size_t i = 0; i < of.size(); ++i) each.push_back(of[i] / to[i]);
-  return bench::spread_of(each);
+  return bench::run_in_turn(engines, jobs, args.rounds);
 }
 
 // In its own process: prints bytes a lane while all wait, and what is left of each when all have run.
@@ -159,7 +146,7 @@ void print_table(const char* program, const bench::args& args) {
   std::printf("%-10s %9s %8s %8s %8s  of the throughput without lanes, %u rounds%s\n", "lanes",
               "million/s", "median", "min", "max", args.rounds, args.toy ? " (toy)" : "");
   for (std::size_t i = 0; i < lanes.size(); ++i) {
-    const bench::spread r = ratios(rates[i], rates[0]);
+    const bench::spread r = bench::ratios_of(rates[i], rates[0]);
     std::printf("%-10llu %9.2f %8.3f %8.3f %8.3f\n", static_cast<unsigned long long>(lanes[i]),
                 bench::median_of(rates[i]) / 1e6, r.median, r.min, r.max);
   }
@@ -173,10 +160,11 @@ void print_table(const char* program, const bench::args& args) {
 void print_figure(const char* program, const bench::args& args) {
   const std::uint64_t many = 1'000'000;
   const auto rates = measure({0, 1, many}, args);
-  const bench::spread r = ratios(rates[2], rates[0]);
+  const bench::spread r = bench::ratios_of(rates[2], rates[0]);
   const bytes_a_lane bytes = run_in_fresh_process(program, many);
   std::printf("lanes %.3f x %.3f %.3f one_lane %.3f bytes_a_lane %.1f left_of_each %.1f\n",
-              r.median, r.min, r.max, ratios(rates[1], rates[0]).median, bytes.waiting, bytes.left);
+              r.median, r.min, r.max, bench::ratios_of(rates[1], rates[0]).median, bytes.waiting,
+              bytes.left);
 }
 
 }  // namespace

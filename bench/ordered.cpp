@@ -180,12 +180,6 @@ std::vector<samples> measure(const bench::args& args) {
   return all;
 }
 
-bench::spread ratios(const std::vector<double>& of, const std::vector<double>& to) {
-  std::vector<double> each;
-  for (std::size_t i = 0; i < of.size(); ++i) each.push_back(of[i] / to[i]);
-  return bench::spread_of(each);
-}
-
 void print_table(const bench::args& args) {
   bench::print_machine(args.toy);
   const std::vector<samples> all = measure(args);
@@ -193,7 +187,7 @@ void print_table(const bench::args& args) {
               "phase", "million/s", "median", "min", "max", args.rounds, args.toy ? " (toy)" : "");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto line = [&](const char* phase, const std::vector<double> samples::*of) {
-      const bench::spread r = ratios(all[i].*of, all[0].*of);
+      const bench::spread r = bench::ratios_of(all[i].*of, all[0].*of);
       std::printf("%-15s %-5s %9.2f %8.3f %8.3f %8.3f\n", rows[i].name, phase,
                   bench::median_of(all[i].*of) / 1e6, r.median, r.min, r.max);
     };

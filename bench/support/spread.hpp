@@ -43,4 +43,11 @@ inline spread spread_of(const std::vector<double>& values) {
   return s;
 }
 
+// Round by round.
+inline spread ratios_of(const std::vector<double>& of, const std::vector<double>& to) {
+  std::vector<double> each;
+  for (std::size_t i = 0; i < of.size(); ++i) each.push_back(of[i] / to[i]);
+  return spread_of(each);
+}
+
 }  // namespace bench
