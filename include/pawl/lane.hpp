@@ -18,8 +18,10 @@
 // Overrun:  a handler that was given up (on_overrun::dead) holds its place until it returns.
 // Scopes:   pause, resume, hold and the intake are there for a lane too: scope(lane_ref).
 // Price:    a submit, a start and an end of such a job each take one of 64 locks for a moment, found by
-//           the key. The text is not kept: keys count as equal if 128 bits of hash are, with a seed drawn
-//           by each scheduler. Memory: 80 bytes and some for a lane, 40 bytes for a job.
+//           the key; a start does so twice once there is any limit or pause in the scheduler. The text is
+//           not kept: keys count as equal if 128 bits of hash are, with a seed drawn by each scheduler.
+//           Memory: a place of 80 bytes for a lane, in tables that are three quarters full at most, and
+//           40 bytes for a job.
 #pragma once
 
 #include <cstdint>

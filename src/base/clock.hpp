@@ -74,9 +74,9 @@ class system_clock : public clock_source {
 };
 
 // The system's clock for who measures: its recent_boot_ns() adds what the processor's counter says has
-// passed since the last reading, and so is off by less than a microsecond,
-// or by an interrupt that came between the clock and the counter, which it forgets within microseconds. Two of them that are closer
-// than that may be in the wrong order.
+// passed since the last reading, and so is off by less than a microsecond, or by an interrupt that came
+// between the clock and the counter, which it forgets within microseconds. Two of them that are closer than
+// that may be in the wrong order.
 class measuring_clock final : public system_clock {
 #ifdef __x86_64__
  public:

@@ -8,8 +8,10 @@
 //
 // Roles       join: the holder of a free slot.  pass: who has the job's place.  move: the holder of its
 //             attempt, or whoever owns its end.  The rest: any thread.
-// Progress    one of 64 locks, found by the key; under it no other lock is taken, and no handler or hook
-//             is called.
+// Progress    one of 64 locks, found by the key. Under it an entry may be put into the wheel's inbox and a
+//             place into a front list, under that one's lock; nothing that is locked there comes back here.
+//             It may itself be taken under the locks of the dead letters and of a unique key. No handler
+//             or hook is called under it.
 // Memory      job/key_table.hpp: follows the number of lanes.
 //
 // State       A shard's table, its lanes, their lines, and their members' notes are its lock's.
@@ -24,7 +26,8 @@
 //                 so whoever finds under the lock that its word names a place may believe its notes.
 //             I5  A lane is there while it has members, is marked, or its rate remembers a start.
 //
-// Checked by tests/engine/lanes_test.cpp, lanes_property_test.cpp, lanes_stress_test.cpp.
+// Checked by tests/engine/lanes_test.cpp, lanes_property_test.cpp, lanes_stress_test.cpp,
+// tests/model/lane_model.cpp.
 #pragma once
 
 #include <array>

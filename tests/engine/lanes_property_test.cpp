@@ -1,8 +1,8 @@
-// Lanes against a model of them. Method: random submits, cancels, pauses, holds, new rules, limits and pauses of
-// kinds and queues, retries, deaths, requeues, purges and steps of the clock on one thread (sim/stepped_world.hpp), with several
-// drains, from outside and from inside of handlers. At every start: the job is the first of what the model
-// has in line, its lane is open and has room. At the end, with everything open: nothing waits, and no
-// lane is left.
+// Lanes against a model of them. Method: random submits, cancels, pauses, holds, new rules, limits and
+// pauses of kinds and queues, retries, deaths, requeues, purges and steps of the clock on one thread
+// (sim/stepped_world.hpp), with several drains, from outside and from inside of handlers. At every start:
+// the job is the first of what the model has in line, its lane is open and has room. At the end, with
+// everything open: nothing waits, and no lane is left.
 #include <gtest/gtest.h>
 
 #include <array>
