@@ -95,6 +95,7 @@ TEST(permits, no_start_at_the_old_rate_outlives_its_change) {
     const auto meet = [&] {
       ++ready;
       while (ready.load() != 2) {
+        std::this_thread::yield();
       }
     };
     std::thread starter([&] {
