@@ -28,9 +28,9 @@ if(BUILD_SHARED_LIBS)
   set(PAWL_PC_LIBS_PRIVATE "")
 else()
   set(PAWL_FIND_DEPENDENCIES
-    "find_dependency(Threads)\nfind_dependency(TBB)\nfind_dependency(fmt)\ninclude(\"\${CMAKE_CURRENT_LIST_DIR}/FindIsal.cmake\")")
-  install(FILES ${PROJECT_SOURCE_DIR}/tools/cmake/FindIsal.cmake DESTINATION ${pawl_cmake_dir})
-  set(PAWL_PC_REQUIRES_PRIVATE "tbb fmt libisal")
+    "find_dependency(Threads)\nfind_dependency(TBB)\nfind_dependency(fmt)\ninclude(\"\${CMAKE_CURRENT_LIST_DIR}/FindPlainLibraries.cmake\")")
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/cmake/FindPlainLibraries.cmake DESTINATION ${pawl_cmake_dir})
+  set(PAWL_PC_REQUIRES_PRIVATE "tbb fmt libisal liburing")
   set(PAWL_PC_LIBS_PRIVATE "-lstdc++ -lm -pthread")
 endif()
 configure_package_config_file(${PROJECT_SOURCE_DIR}/tools/cmake/Config.cmake.in

@@ -1,0 +1,167 @@
+// What the writer says of what it writes; that it survives crashes is the business of tests/crash.
+#include "persistence/log_writer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "crash/sim_disk.hpp"
+#include "crash/value_log.hpp"
+#include "persistence/segment_maker.hpp"
+#include "persistence/segment_name.hpp"
+
+namespace pawl {
+namespace {
+
+using test::sim_disk;
+using test::value_log;
+
+const log_start small{.segment_bytes = segment_bytes_min};
+
+log_summary read(sim_disk& disk) {
+  test::value_taker taker;
+  return read_log(disk, taker);
+}
+
+TEST(log_writer, a_cut_is_durable_when_its_frames_are_written_and_synced) {
+  sim_disk disk(3);
+  disk.lazy = true;
+  value_log log(disk, small, 0);
+  ASSERT_TRUE(log.begin(1));
+  ASSERT_TRUE(log.writer.sync());
+  const std::uint64_t before = log.writer.durable_lsn();
+  ASSERT_TRUE(log.add(100));
+  while (!log.writer.is_all_durable()) {
+    EXPECT_EQ(log.writer.durable_lsn(), before);
+    EXPECT_EQ(log.durable_values(), 0u);
+    log.writer.step(true);
+  }
+  EXPECT_GT(log.writer.durable_lsn(), before);
+  EXPECT_EQ(log.durable_values(), 1u);
+}
+
+// An empty cut costs no write: it is durable with those before it.
+TEST(log_writer, an_empty_cut_is_durable_with_what_was_before) {
+  sim_disk disk(3);
+  disk.lazy = true;
+  value_log log(disk, small, 0);
+  ASSERT_TRUE(log.begin(1));
+  ASSERT_TRUE(log.writer.sync());
+  const std::uint64_t frames = log.writer.frames();
+  log.writer.pass(50);
+  EXPECT_EQ(log.writer.durable_lsn(), 50u) << "everything was durable";
+  const cut_part part{.ring = 9, .bytes = as_bytes("0123456789ab")};
+  ASSERT_TRUE(log.writer.write(60, {&part, 1}, log.now()));
+  log.writer.pass(70);
+  EXPECT_LE(log.writer.durable_lsn(), 60u);
+  ASSERT_TRUE(log.writer.sync());
+  EXPECT_EQ(log.writer.durable_lsn(), 70u);
+  EXPECT_EQ(log.writer.frames(), frames + 1);
+}
+
+TEST(log_writer, seals_once_and_only_what_is_durable) {
+  sim_disk disk(3);
+  value_log log(disk, small, 0);
+  ASSERT_TRUE(log.begin(1));
+  ASSERT_TRUE(log.add(100));
+  ASSERT_TRUE(log.writer.sync());
+  const std::uint64_t frames = log.writer.frames();
+  ASSERT_TRUE(log.writer.write_seal(log.now()));
+  EXPECT_EQ(log.writer.frames(), frames + 1);
+  ASSERT_TRUE(log.writer.sync());
+  ASSERT_TRUE(log.writer.write_seal(log.now()));
+  EXPECT_EQ(log.writer.frames(), frames + 1) << "a seal was sealed";
+  disk.lazy = true;
+  ASSERT_TRUE(log.add(100));
+  ASSERT_TRUE(log.writer.write_seal(log.now()));
+  EXPECT_EQ(log.writer.frames(), frames + 2) << "something that is not durable was sealed";
+}
+
+// What is damaged behind a seal is found; without it, it is a torn tail.
+TEST(log_writer, a_seal_makes_the_last_cut_safe_from_damage) {
+  for (const bool has_seal : {false, true}) {
+    sim_disk disk(3);
+    value_log log(disk, small, 0);
+    ASSERT_TRUE(log.begin(1));
+    ASSERT_TRUE(log.add(100));
+    ASSERT_TRUE(log.writer.sync());
+    if (has_seal) {
+      ASSERT_TRUE(log.writer.write_seal(log.now()));
+      ASSERT_TRUE(log.writer.sync());
+    }
+    const std::size_t last = 2 * block_bytes + 100;  // behind the header and the base
+    disk.bytes_of(file_name(segment_prefix, 1))[last] ^= std::byte{1};
+    EXPECT_EQ(read(disk).fault.has_value(), has_seal);
+  }
+}
+
+// A full disk: the cut is refused before anything of it is written, and may come again.
+TEST(log_writer, without_room_for_another_segment_nothing_happens) {
+  sim_disk disk(3);
+  value_log log(disk, small, 0);
+  ASSERT_TRUE(log.begin(1));
+  const std::vector<std::byte> bytes(40'000);
+  const cut_part part{.ring = 9, .bytes = bytes};
+  ASSERT_TRUE(log.writer.write(60, {&part, 1}, log.now()));
+  ASSERT_TRUE(log.writer.sync());
+  const std::uint64_t frames = log.writer.frames();
+  disk.fail_at = disk.calls();
+  disk.error = ENOSPC;
+  const cut_part next{.ring = 9, .offset = bytes.size(), .bytes = bytes};
+  const status refused = log.writer.write(61, {&next, 1}, log.now());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().sys_errno, ENOSPC);
+  EXPECT_FALSE(log.writer.failed()) << "a full disk is no failure of the log";
+  EXPECT_EQ(log.writer.frames(), frames);
+  ASSERT_TRUE(log.writer.write(61, {&next, 1}, log.now()));
+  ASSERT_TRUE(log.writer.sync());
+  EXPECT_EQ(log.writer.durable_lsn(), 61u);
+}
+
+// Larger than all buffers together, over several segments.
+TEST(log_writer, a_cut_may_be_as_long_as_it_likes) {
+  sim_disk disk(3);
+  disk.lazy = true;
+  value_log log(disk, small, 0);
+  ASSERT_TRUE(log.begin(1));
+  ASSERT_TRUE(log.add(900'000));
+  ASSERT_TRUE(log.add(10));
+  ASSERT_TRUE(log.writer.sync());
+  test::value_taker taker;
+  const log_summary summary = read_log(disk, taker);
+  ASSERT_FALSE(summary.fault) << summary.fault->cause.where;
+  EXPECT_TRUE(taker.is_prefix());
+  EXPECT_EQ(taker.values.size(), 2u);
+  EXPECT_GE(summary.last_segment, 900'000u / segment_bytes_min);
+}
+
+// An old segment becomes a new one: what it held counts no more, whatever is read of it.
+TEST(log_writer, a_recycled_segment_tells_nothing_of_its_past) {
+  sim_disk disk(3);
+  {
+    value_log log(disk, small, 0);
+    ASSERT_TRUE(log.begin(1));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(log.add(4'000));
+    ASSERT_TRUE(log.writer.sync());
+  }
+  test::value_taker taker;
+  const log_summary first = read_log(disk, taker);
+  ASSERT_EQ(taker.values.size(), 10u);
+  const log_start start = test::start_after(first);
+  value_log next(disk, start, 10);
+  ASSERT_TRUE(next.begin(1));
+  ASSERT_TRUE(next.writer.sync());
+  segment_header header{.segment_bytes = segment_bytes_min,
+                        .number = start.first_segment + 1,
+                        .epoch = start.epoch,
+                        .base = start.base};
+  ASSERT_TRUE(recycle_segment(disk, 1, header));
+  EXPECT_FALSE(disk.has(file_name(segment_prefix, 1)));
+  const log_summary summary = read(disk);
+  ASSERT_FALSE(summary.fault) << summary.fault->cause.where;
+  EXPECT_EQ(summary.last_segment, header.number);
+  EXPECT_EQ(summary.end.frame, start.base.frame + 1);
+}
+
+}  // namespace
+}  // namespace pawl
