@@ -11,10 +11,10 @@ namespace {
 TEST(log_crash_slow, what_was_durable_is_there_after_every_crash) {
   random_source random(fresh_seed());
   tally t;
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < 3; ++round) {
     sim_disk disk(random());
     disk.lazy = round % 2 == 1;
-    run(disk, 30, random, t);
+    run(disk, 24, random, t);
   }
   print(t);
   EXPECT_EQ(t.wrong, "");
