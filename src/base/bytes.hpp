@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,24 @@ inline std::string_view as_text(byte_span bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+namespace detail {
+
+// The number whose bytes in memory are those of `value` with the smallest first. Compilers see a loop over
+// single bytes as one move in one direction only: g++ 12 when it writes, clang 14 when it reads.
+template <std::unsigned_integral T>
+constexpr T little_endian(T value) noexcept {
+  if constexpr (std::endian::native == std::endian::big) {
+    T turned = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+      turned = static_cast<T>((std::uint64_t{turned} << 8) | ((value >> (8 * i)) & 0xff));
+    }
+    return turned;
+  }
+  return value;
+}
+
+}  // namespace detail
+
 // Reads `bytes` from front to back. What asks for more than is left gets zeros or nothing, and from then
 // on ok() is false: so a decoder reads all it wants and asks once.
 class byte_reader {
@@ -31,6 +50,7 @@ class byte_reader {
 
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::size_t left() const noexcept { return rest_.size(); }
+  [[nodiscard]] byte_span rest() const noexcept { return rest_; }
   // Everything was there, and nothing is left.
   [[nodiscard]] bool is_at_end() const noexcept { return ok_ && rest_.empty(); }
 
@@ -73,11 +93,8 @@ class byte_reader {
   T number() noexcept {
     const byte_span taken = bytes(sizeof(T));
     T value = 0;
-    for (std::size_t i = taken.size(); i-- > 0;) {
-      value =
-          static_cast<T>((std::uint64_t{value} << 8) | std::to_integer<std::uint64_t>(taken[i]));
-    }
-    return value;
+    if (!taken.empty()) std::memcpy(&value, taken.data(), sizeof(T));
+    return detail::little_endian(value);
   }
 
   byte_span rest_;
@@ -93,10 +110,16 @@ class byte_writer {
   // So many bytes were written.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  void u8(std::uint8_t v) noexcept { number(v); }
-  void u16(std::uint16_t v) noexcept { number(v); }
-  void u32(std::uint32_t v) noexcept { number(v); }
-  void u64(std::uint64_t v) noexcept { number(v); }
+  void u8(std::uint8_t v) noexcept { numbers(v); }
+  void u16(std::uint16_t v) noexcept { numbers(v); }
+  void u32(std::uint32_t v) noexcept { numbers(v); }
+  void u64(std::uint64_t v) noexcept { numbers(v); }
+  // Several behind each other, each as wide as its type, for one look at the room.
+  template <std::unsigned_integral... T>
+  void numbers(T... values) noexcept {
+    std::byte* place = take((sizeof(T) + ...)).data();
+    (put(place, values), ...);
+  }
   void bytes(byte_span b) noexcept {
     const std::span<std::byte> place = take(b.size());
     if (!b.empty()) std::memcpy(place.data(), b.data(), b.size());
@@ -114,11 +137,10 @@ class byte_writer {
     return place;
   }
   template <std::unsigned_integral T>
-  void number(T value) noexcept {
-    const std::span<std::byte> place = take(sizeof(T));
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-      place[i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
-    }
+  static void put(std::byte*& place, T value) noexcept {
+    value = detail::little_endian(value);
+    std::memcpy(place, &value, sizeof(T));
+    place += sizeof(T);
   }
 
   std::span<std::byte> room_;

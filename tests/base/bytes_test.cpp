@@ -24,6 +24,15 @@ TEST(bytes, the_smallest_byte_comes_first) {
   for (unsigned i = 0; i < room.size(); ++i) EXPECT_EQ(room[i], static_cast<std::byte>(i + 1));
 }
 
+TEST(bytes, several_numbers_are_as_wide_as_their_types) {
+  std::array<std::byte, 15> room{};
+  byte_writer w(room);
+  w.numbers(std::uint8_t{0x01}, std::uint16_t{0x0302}, std::uint32_t{0x07060504},
+            std::uint64_t{0x0f0e0d0c0b0a0908});
+  EXPECT_EQ(w.size(), room.size());
+  for (unsigned i = 0; i < room.size(); ++i) EXPECT_EQ(room[i], static_cast<std::byte>(i + 1));
+}
+
 // Random fields, written and read again, against the list of them.
 TEST(bytes, what_was_written_is_read) {
   test::random_source random(test::fresh_seed());
