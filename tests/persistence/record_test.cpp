@@ -24,7 +24,7 @@ TEST(record, what_was_written_is_read) {
   const std::uint64_t seed = test::fresh_seed();
   test::random_source random(seed);
   for (const record_kind kind : test::all_record_kinds) {
-    for (int i = 0; i < test::scaled(1'000); ++i) {
+    for (int i = 0; i < test::scaled(400); ++i) {
       test::record_maker maker(random());
       const any_record x = maker.make(kind);
       ASSERT_EQ(kind_of(x), kind);
