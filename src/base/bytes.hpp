@@ -105,10 +105,13 @@ class byte_reader {
 // for the length before.
 class byte_writer {
  public:
-  explicit byte_writer(std::span<std::byte> room) noexcept : room_(room) {}
+  explicit byte_writer(std::span<std::byte> room) noexcept
+      : begin_(room.data()), at_(begin_), end_(begin_ + room.size()) {}
 
   // So many bytes were written.
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  // So many more have room.
+  [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
   void u8(std::uint8_t v) noexcept { numbers(v); }
   void u16(std::uint16_t v) noexcept { numbers(v); }
@@ -117,23 +120,23 @@ class byte_writer {
   // Several behind each other, each as wide as its type, for one look at the room.
   template <std::unsigned_integral... T>
   void numbers(T... values) noexcept {
-    std::byte* place = take((sizeof(T) + ...)).data();
+    std::byte* place = take((sizeof(T) + ...));
     (put(place, values), ...);
   }
   void bytes(byte_span b) noexcept {
-    const std::span<std::byte> place = take(b.size());
-    if (!b.empty()) std::memcpy(place.data(), b.data(), b.size());
+    std::byte* const place = take(b.size());
+    if (!b.empty()) std::memcpy(place, b.data(), b.size());
   }
   void zeros(std::size_t n) noexcept {
-    const std::span<std::byte> place = take(n);
-    if (n != 0) std::memset(place.data(), 0, n);
+    std::byte* const place = take(n);
+    if (n != 0) std::memset(place, 0, n);
   }
 
  private:
-  std::span<std::byte> take(std::size_t n) noexcept {
-    PAWL_CHECK(n <= room_.size() - size_);
-    const std::span<std::byte> place = room_.subspan(size_, n);
-    size_ += n;
+  std::byte* take(std::size_t n) noexcept {
+    PAWL_CHECK(n <= left());
+    std::byte* const place = at_;
+    at_ += n;
     return place;
   }
   template <std::unsigned_integral T>
@@ -143,8 +146,9 @@ class byte_writer {
     place += sizeof(T);
   }
 
-  std::span<std::byte> room_;
-  std::size_t size_ = 0;
+  std::byte* begin_;
+  std::byte* at_;
+  std::byte* end_;
 };
 
 }  // namespace pawl
