@@ -23,7 +23,7 @@ struct name_record {
 
 // Who holds a unique key.
 struct key_record {
-  enum class held : std::uint8_t { free, by_job, until_time };
+  enum class held : std::uint8_t { free, by_job, until_time };  // the last: whatever its job does
   key_hash hash;
   std::uint64_t order = 0;
   held state = held::free;
