@@ -88,6 +88,7 @@ class sim_disk final : public log_device {
     return files_.at(names_.at(std::string(name))).now;
   }
   void drop_tail(std::string_view name, std::size_t bytes) { bytes_of(name).resize(bytes); }
+  [[nodiscard]] std::size_t files() const { return names_.size(); }
   [[nodiscard]] bool has(std::string_view name) const { return names_.contains(std::string(name)); }
 
   result<std::vector<std::string>> list() override {
