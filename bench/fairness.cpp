@@ -1,7 +1,8 @@
-// bench/fairness.cpp -- what a thousand queues get of the time when one more floods them.
+// bench/fairness.cpp -- what a thousand queues get of the time when one more floods them; and a thousand
+// tenants of one queue (queue_order::tenants).
 //
 // Queues of weights 1 to 10 and one priority hold jobs in proportion to their weights; a flooder of weight 1
-// holds as many as half of them together. All is submitted while everything is paused, the flood first. When half of
+// holds as many as half of them together. Then the same with tenants in the place of queues. All is submitted while everything is paused, the flood first. When half of
 // the jobs of the thousand have run, everything is paused again. A queue's error is how far its starts are
 // from its weight's share of all starts. Handlers take 2 us, so a visit of a queue of weight 1 is ten jobs. One
 // that is off its processor is charged for it: the largest errors are of queues that met another thread.
@@ -32,8 +33,10 @@ sizes sizes_of(const bench::args& args) {
   return args.toy ? sizes{20, 40} : sizes{1'000, 400};
 }
 
+enum class member : std::uint8_t { queue, tenant };
+
 struct payload {
-  std::uint64_t queue = 0;  // its number; the flooder's is that of queues
+  std::uint64_t of = 0;  // the number of its queue or tenant; the flooder's is that of queues
 };
 constexpr std::uint64_t handler_ns = 2'000;
 
@@ -50,11 +53,11 @@ struct shares {
 
 class crowd {
  public:
-  explicit crowd(const sizes& size)
+  crowd(const sizes& size, member of)
       : size_(size), started_(std::make_unique<std::atomic<std::uint64_t>[]>(size.queues + 1)) {
     pawl::registry kinds;
     kind_ = kinds.add<payload>("bench.fair/1", [this](pawl::context&, const payload& one) {
-      started_[one.queue].fetch_add(1, std::memory_order_relaxed);
+      started_[one.of].fetch_add(1, std::memory_order_relaxed);
       const std::uint64_t until = bench::now_ns() + handler_ns;
       while (bench::now_ns() < until) {
       }
@@ -65,9 +68,7 @@ class crowd {
     engine_ = bench::open_engine(options, kinds);
     for (unsigned i = 0; i <= size.queues; ++i) {
       const bool floods = i == size.queues;
-      queues_.push_back(
-          bench::open_queue(*engine_, "q" + std::to_string(i),
-                            {.jobs_max = 10'000'000, .weight = floods ? 1 : weight_of(i)}));
+      add(of, "m" + std::to_string(i), floods ? 1 : weight_of(i));
       if (!floods) weights_ += weight_of(i);
     }
   }
@@ -95,15 +96,32 @@ class crowd {
   }
 
  private:
-  void submit(unsigned queue, std::uint64_t jobs) {
-    const payload one{queue};
+  void add(member of, const std::string& name, unsigned weight) {
+    const bool is_queue = of == member::queue;
+    tenants_.emplace_back();
+    if (is_queue || queues_.empty()) {
+      queues_.push_back(bench::open_queue(
+          *engine_, name,
+          {.jobs_max = 10'000'000,
+           .weight = is_queue ? weight : 1,
+           .order = is_queue ? pawl::queue_order::fifo : pawl::queue_order::tenants}));
+    } else {
+      queues_.push_back(queues_.front());
+    }
+    if (is_queue) return;
+    const auto made = engine_->tenant(name, {.weight = weight});
+    bench::require(made.has_value(), "tenant");
+    tenants_.back() = *made;
+  }
+
+  void submit(unsigned who, std::uint64_t jobs) {
+    const payload one{who};
     std::array<pawl::job_spec, 256> specs;
-    specs.fill({std::as_bytes(std::span(&one, 1)), {}});
+    specs.fill({std::as_bytes(std::span(&one, 1)), {.tenant = tenants_[who]}});
     while (jobs > 0) {
       const std::size_t count = std::min<std::uint64_t>(specs.size(), jobs);
-      bench::require(
-          bool{engine_->submit_bulk(queues_[queue], kind_, std::span(specs).first(count))},
-          "submit_bulk was rejected");
+      bench::require(bool{engine_->submit_bulk(queues_[who], kind_, std::span(specs).first(count))},
+                     "submit_bulk was rejected");
       jobs -= count;
     }
   }
@@ -130,7 +148,8 @@ class crowd {
   const sizes size_;
   unsigned weights_ = 0;
   std::unique_ptr<std::atomic<std::uint64_t>[]> started_;
-  std::vector<pawl::queue_ref> queues_;
+  std::vector<pawl::queue_ref> queues_;    // by member; of tenants it is one and the same
+  std::vector<pawl::tenant_ref> tenants_;  // by member; of queues it is none
   pawl::kind_ref kind_;
   std::unique_ptr<pawl::scheduler> engine_;  // last: its handlers use the members above
 };
@@ -138,8 +157,8 @@ class crowd {
 struct row {
   bench::spread p50, p99, most, flooder, rate;
 };
-row measure(const bench::args& args) {
-  crowd c(sizes_of(args));
+row measure(const bench::args& args, member of) {
+  crowd c(sizes_of(args), of);
   std::array<std::vector<double>, 5> all;
   for (unsigned round = 0; round < args.rounds; ++round) {
     const shares s = c.run();
@@ -155,16 +174,18 @@ row measure(const bench::args& args) {
 
 void print_table(const bench::args& args) {
   bench::print_machine(args.toy);
-  const row r = measure(args);
-  std::printf("%9s %9s %9s %9s %9s  medians of %u rounds%s\n", "err p50", "err p99", "err max",
-              "flooder", "million/s", args.rounds, args.toy ? " (toy)" : "");
-  std::printf("%9.4f %9.4f %9.4f %9.3f %9.2f\n", r.p50.median, r.p99.median, r.most.median,
-              r.flooder.median, r.rate.median / 1e6);
+  std::printf("%-8s %9s %9s %9s %9s %9s  medians of %u rounds%s\n", "of", "err p50", "err p99",
+              "err max", "flooder", "million/s", args.rounds, args.toy ? " (toy)" : "");
+  for (const member of : {member::queue, member::tenant}) {
+    const row r = measure(args, of);
+    std::printf("%-8s %9.4f %9.4f %9.4f %9.3f %9.2f\n", of == member::queue ? "queues" : "tenants",
+                r.p50.median, r.p99.median, r.most.median, r.flooder.median, r.rate.median / 1e6);
+  }
 }
 
-void print_figure(const bench::args& args) {
-  const row r = measure(args);
-  std::printf("fair_share %.4f error_p50 %.4f %.4f error_p99 %.4f error_max %.4f flooder %.3f\n",
+void print_figure(const bench::args& args, const char* name, member of) {
+  const row r = measure(args, of);
+  std::printf("%s %.4f error_p50 %.4f %.4f error_p99 %.4f error_max %.4f flooder %.3f\n", name,
               r.p50.median, r.p50.min, r.p50.max, r.p99.median, r.most.median, r.flooder.median);
 }
 
@@ -175,7 +196,9 @@ int main(int argc, char** argv) {
   if (args.figure.empty()) {
     print_table(args);
   } else if (args.figure == "fair_share") {
-    print_figure(args);
+    print_figure(args, "fair_share", member::queue);
+  } else if (args.figure == "fair_tenants") {
+    print_figure(args, "fair_tenants", member::tenant);
   } else {
     bench::usage(argv[0]);
   }

@@ -14,6 +14,7 @@
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
 #include "engine/settings.hpp"
+#include "engine/sharing.hpp"
 #include "policy/dispatch.hpp"
 #include "policy/retry.hpp"
 #include "scheduler_impl.hpp"
@@ -254,7 +255,7 @@ std::size_t test_scheduler::impl::take(ready_queue& queue, unsigned band,
                                        std::span<std::uint64_t> room) noexcept {
   const std::size_t count = queue.front_of(band).pop(room);
   if (count != 0) return count;
-  if (order_heap* const heap = queue.heap_of(band)) return heap->pop(room);
+  if (ordered_places* const heap = queue.heap_of(band)) return heap->pop(room);
   queue_share* const share = drain_->share_of(queue.index());
   if (share == nullptr) return 0;
   return queue.band_of(band).pop(*drain_->consumer_of(*share, queue, band), room);
@@ -273,7 +274,11 @@ bool test_scheduler::impl::run_one() noexcept {
       continue;
     }
     std::array<std::uint64_t, window> places;
-    const std::size_t count = take(queue, band, std::span(places).first(keeps_order_ ? 1 : window));
+    share_lines* const shares = queue.shares_of(band);
+    share_claim claim;
+    const std::size_t count =
+        shares != nullptr ? take_shared(c, queue, band, std::span(places).first(1), {&claim, 1})
+                          : take(queue, band, std::span(places).first(keeps_order_ ? 1 : window));
     if (count == 0) {
       queue.gate().retire_empty(band, c.active, [&] { return queue.band_has_jobs(band); });
       continue;
@@ -282,7 +287,11 @@ bool test_scheduler::impl::run_one() noexcept {
     const std::uint64_t place = places[at];
     std::copy(&places[at + 1], places.data() + count, &places[at]);
     put_back(c, queue, band, std::span(places).first(count - 1));
-    if (!start_job(place, queue, band)) return false;
+    const std::uint64_t since = clock.boot_ns();
+    const std::uint64_t until_now = attempts;
+    const bool is_through = start_job(place, queue, band);
+    if (shares != nullptr) settle_use(c, *shares, claim, since, attempts != until_now);
+    if (!is_through) return false;
   }
   return attempts != before;
 }

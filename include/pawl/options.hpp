@@ -124,10 +124,32 @@ enum class when_full : std::uint8_t {
 //   starving  A job waits for all that are more urgent, also for those to come: ageing is among
 //             priorities. queue_metrics::oldest_ready is that of the job taken last.
 //   cost      A lock for each submit call and each batch, and 40 bytes for each job that waits.
+//
+// A queue of the order `tenants` is shared by its tenants (job_options::tenant): of the handler time of one
+// priority each gets a part by its tenant_options::weight, however many jobs the others have there and
+// however long those take. Jobs without a tenant are one tenant of weight 1.
+//
+//   exact     Next is a job of the tenant that has had least time for its weight; its own are first in, first
+//             out. A tenant that has always jobs ready gets its part up to the time of one or two of the
+//             longest jobs of each tenant; with several drains, of each drain. Time counts when an attempt is
+//             over; before, the mean of the tenant's last ones stands for it. Weights may be changed at any
+//             time and count from then on.
+//   idle      Who has no job ready saves up nothing. Its next one waits for what the drains hold, and for at
+//             most one job of each of the others.
+//   again     A job that is ready again comes behind the others of its tenant; one that was taken and not
+//             started to where it was.
+//   held back Jobs that a pause or a limit of their tenant holds back stay in that tenant's line, but for those
+//             that were taken already, and take no turn from others; the time for which it is held back is
+//             lost to the tenant. What waits for its turn in its lane goes back to its tenant's line. What a
+//             limit, a pause or a breaker of its kind holds back waits in the line of the kind, as above.
+//   time      On the drains. A blocking kind has its own threads: there the time on those is shared.
+//   cost      As above; some hundred bytes for each tenant, in each priority; a look at the clock, about
+//             25 ns, for each job.
 enum class queue_order : std::uint8_t {
   fifo,            // first in, first out, by submitting thread
   deadline,        // the earliest job_options::deadline first
   exact_priority,  // the smallest job_options::exact_priority first
+  tenants,         // tenants in turn, by their shares of the handler time
 };
 
 struct queue_options {
@@ -157,6 +179,7 @@ struct queue_options {
 
 struct tenant_options {
   pawl::limits limits{};
+  unsigned weight = 1;  // share of handler time in queues of the order `tenants`; 1 to 1,000
 };
 
 }  // namespace pawl

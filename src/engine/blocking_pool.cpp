@@ -6,6 +6,7 @@
 #include "engine/gating.hpp"
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
+#include "engine/sharing.hpp"
 
 namespace pawl {
 
@@ -19,6 +20,10 @@ std::uint64_t stand_in_of(const ready_queue& queue, unsigned band) noexcept {
 }
 bool is_stand_in(std::uint64_t place) noexcept {
   return band_entry{place}.slot() == stand_in_slot;
+}
+queue_order order_of(const core& c, std::uint64_t stand_in) noexcept {
+  const std::uint64_t number = stand_in & band_entry::version_mask;
+  return c.queues.at(static_cast<unsigned>(number / priority_count))->order();
 }
 
 }  // namespace
@@ -56,9 +61,9 @@ void blocking_pool::sweep_locked() noexcept {
   };
   std::map<std::uint64_t, std::size_t> surplus;  // stand-ins
   for (auto& [stand_in, heap] : ordered_) {
-    const std::size_t before = heap.size();
-    heap.keep_if(is_current);
-    surplus[stand_in] = before - heap.size();
+    const std::size_t before = heap->size();
+    heap->keep_if(is_current);
+    surplus[stand_in] = before - heap->size();
   }
   waiting_ = 0;
   for (std::deque<std::uint64_t>& places : places_) {
@@ -75,8 +80,13 @@ void blocking_pool::sweep_locked() noexcept {
 void blocking_pool::push_locked(std::uint64_t place, unsigned band) noexcept {
   const ready_queue& queue = *core_.queues.at(core_.jobs[band_entry{place}.slot()].queue);
   const std::uint64_t stand_in = stand_in_of(queue, band);
-  // Without memory it waits for its turn in the list.
-  const bool in_heap = queue.is_ordered() && ordered_[stand_in].put_back(core_.order, {&place, 1});
+  bool in_heap = false;
+  if (queue.is_ordered()) {
+    std::unique_ptr<ordered_places>& heap = ordered_[stand_in];
+    if (heap == nullptr) heap = make_ordered_places(queue.order());
+    // Without memory it waits for its turn in the list.
+    in_heap = heap->put_back(core_.order, {&place, 1});
+  }
   places_[band].push_back(in_heap ? stand_in : place);
   ++waiting_;
 }
@@ -117,11 +127,10 @@ bool blocking_pool::start_thread_locked() noexcept {
 void blocking_pool::run(worker& w) noexcept {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    std::uint64_t place = 0;
-    unsigned band = 0;
-    if (take_locked(place, band)) {
+    turn next;
+    if (take_locked(next)) {
       lock.unlock();
-      run_one(*w.context, place, band);
+      run_one(*w.context, next);
       lock.lock();
       continue;
     }
@@ -134,22 +143,35 @@ void blocking_pool::run(worker& w) noexcept {
   --threads_;
 }
 
-bool blocking_pool::take_locked(std::uint64_t& place, unsigned& band) noexcept {
-  for (band = 0; band < priority_count; ++band) {
-    if (places_[band].empty()) continue;
-    place = places_[band].front();
-    places_[band].pop_front();
+bool blocking_pool::take_locked(turn& next) noexcept {
+  for (next.band = 0; next.band < priority_count; ++next.band) {
+    std::deque<std::uint64_t>& places = places_[next.band];
+    if (places.empty()) continue;
+    next.place = places.front();
+    places.pop_front();
     --waiting_;
-    if (is_stand_in(place)) PAWL_CHECK(ordered_.at(place).pop({&place, 1}) == 1);
+    if (is_stand_in(next.place)) take_ordered_locked(next);
     return true;
   }
   return false;
 }
 
-void blocking_pool::run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept {
-  const start s = run_job(core_, context, band_entry{place}, true);
+void blocking_pool::take_ordered_locked(turn& next) noexcept {
+  ordered_places& heap = *ordered_.at(next.place);
+  if (order_of(core_, next.place) != queue_order::tenants) {
+    PAWL_CHECK(heap.pop({&next.place, 1}) == 1);
+    return;
+  }
+  next.shares = static_cast<share_lines*>(&heap);
+  PAWL_CHECK(next.shares->take({&next.place, 1}, {&next.claim, 1}, weights_of(core_)) == 1);
+}
+
+void blocking_pool::run_one(thread_context& context, const turn& t) noexcept {
+  const std::uint64_t since = t.shares == nullptr ? 0 : core_.clock.boot_ns();
+  const start s = run_job(core_, context, band_entry{t.place}, true);
+  if (t.shares != nullptr) settle_use(core_, *t.shares, t.claim, since, s == start::ran);
   leave_gates(core_, context);
-  if (s == start::closed) put_back_all(context, place, band);
+  if (s == start::closed) put_back_all(context, t.place, t.band);
 }
 
 // A closed gate concerns every place of that queue here: they go back together and keep their order.
@@ -163,7 +185,7 @@ void blocking_pool::put_back_all(thread_context& context, std::uint64_t first,
     std::deque<std::uint64_t> others;
     for (std::uint64_t place : places_[band]) {
       if (place == stand_in) {
-        PAWL_CHECK(ordered_.at(stand_in).pop({&place, 1}) == 1);
+        PAWL_CHECK(ordered_.at(stand_in)->pop({&place, 1}) == 1);
         back.push_back(place);
       } else if (!is_stand_in(place) &&
                  core_.jobs[band_entry{place}.slot()].queue == queue.index()) {
@@ -180,13 +202,12 @@ void blocking_pool::put_back_all(thread_context& context, std::uint64_t first,
 }
 
 bool blocking_pool::step(thread_context& context) noexcept {
-  std::uint64_t place = 0;
-  unsigned band = 0;
+  turn next;
   {
     const std::lock_guard lock(mutex_);
-    if (!take_locked(place, band)) return false;
+    if (!take_locked(next)) return false;
   }
-  run_one(context, place, band);
+  run_one(context, next);
   return true;
 }
 

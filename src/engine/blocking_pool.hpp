@@ -7,7 +7,7 @@
 //
 // Jobs of an ordered queue wait in a heap of their queue and priority. In the list stands a stand-in for each
 // of them: whoever takes one takes what is first in that heap. So the pool keeps the order of the queue, and
-// its turn among the others.
+// its turn among the others. If its tenants share the queue, they share the pool's threads as well.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -59,13 +60,22 @@ class blocking_pool {
     bool running = false;
   };
 
+  // A place on its way to a thread.
+  struct turn {
+    std::uint64_t place = 0;
+    unsigned band = 0;
+    share_lines* shares = nullptr;  // if it is of such a queue
+    share_claim claim;
+  };
+
   bool start_thread_locked() noexcept;
   void run(worker& w) noexcept;
   void sweep_locked() noexcept;
   void push_locked(std::uint64_t place, unsigned band) noexcept;
-  bool take_locked(std::uint64_t& place, unsigned& band) noexcept;
+  [[nodiscard]] bool take_locked(turn& next) noexcept;
+  void take_ordered_locked(turn& next) noexcept;
   void put_back_all(thread_context& context, std::uint64_t first, unsigned band) noexcept;
-  void run_one(thread_context& context, std::uint64_t place, unsigned band) noexcept;
+  void run_one(thread_context& context, const turn& t) noexcept;
 
   // Fewer are not worth a sweep.
   static constexpr std::size_t sweep_places_min = 4096;
@@ -76,10 +86,11 @@ class blocking_pool {
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::array<std::deque<std::uint64_t>, priority_count> places_;  // and stand-ins
-  std::map<std::uint64_t, order_heap> ordered_;  // by stand-in; as many places as it has stand-ins
-  std::size_t waiting_ = 0;                      // places in all of them
-  std::size_t sweep_at_ = sweep_places_min;      // as many, and stale ones are taken out
-  std::deque<worker> workers_;  // those not running are reused: addresses must stay
+  // By stand-in; as many places as it has stand-ins.
+  std::map<std::uint64_t, std::unique_ptr<ordered_places>> ordered_;
+  std::size_t waiting_ = 0;                  // places in all of them
+  std::size_t sweep_at_ = sweep_places_min;  // as many, and stale ones are taken out
+  std::deque<worker> workers_;               // those not running are reused: addresses must stay
   unsigned threads_ = 0;
   unsigned idle_ = 0;
   bool stopping_ = false;

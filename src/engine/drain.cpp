@@ -6,6 +6,7 @@
 #include "engine/gating.hpp"
 #include "engine/placing.hpp"
 #include "engine/runner.hpp"
+#include "engine/sharing.hpp"
 #include "policy/dispatch.hpp"
 #include "policy/ordering.hpp"
 
@@ -94,9 +95,11 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
 std::size_t drain::take(ready_queue& queue, queue_share& share, unsigned band,
                         std::span<std::uint64_t> room) noexcept {
   queue.gate().look_at_work();
+  if (queue.order() == queue_order::tenants) [[unlikely]]
+    return take_shared(core_, queue, band, room, claims_);
   const std::size_t count = queue.front_of(band).pop(room);
   if (count != 0) return count;
-  if (order_heap* const heap = queue.heap_of(band)) [[unlikely]]
+  if (ordered_places* const heap = queue.heap_of(band)) [[unlikely]]
     return heap->pop(room);
   return queue.band_of(band).pop(*context_.consumer_of(share, queue, band), room);
 }
@@ -123,6 +126,8 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
                                std::span<const std::uint64_t> places) noexcept {
   constexpr std::size_t ahead = 8;  // jobs whose slots are on their way while one runs
   batch_ring& ring = core_.rings[context_.index()];
+  share_lines* const shares = queue.shares_of(band);
+  std::uint64_t since = shares == nullptr ? 0 : core_.clock.boot_ns();
   std::uint32_t ran = 0;
   for (const std::uint64_t p : places.first(std::min(ahead, places.size()))) prefetch(p);
   for (std::uint32_t i = 0; i < places.size(); ++i) {
@@ -135,11 +140,15 @@ std::uint32_t drain::run_batch(ready_queue& queue, unsigned band,
     start s = run_job(core_, context_, band_entry{places[i]}, false);
     if (s == start::needs_thread) s = hand_over(places[i], band);
     if (s == start::ran) ++ran;
+    if (shares != nullptr) [[unlikely]]
+      since = note_use(core_, claims_[i], since, s == start::ran);
     if (s == start::closed) {
       return_closed(queue, band, places.subspan(i));
       break;
     }
   }
+  if (shares != nullptr) [[unlikely]]
+    shares->settle(std::span(claims_).first(places.size()), weights_of(core_));
   settle_room(core_, context_);
   leave_gates(core_, context_);
   if (visit_ != nullptr) visit_->jobs_left -= ran;
@@ -190,8 +199,13 @@ bool drain::steal() noexcept {
 // then has two places, of which one will be stale.
 bool drain::steal_place(std::uint64_t place) noexcept {
   const slot& job = core_.jobs[band_entry{place}.slot()];
+  // Its owner has the claim to what was expected of it, and settles that.
+  share_lines* const shares = core_.queues.at(job.queue)->shares_of(job.band);
+  const share_claim claim = claim_of(core_, place);
+  const std::uint64_t since = shares == nullptr ? 0 : core_.clock.boot_ns();
   start s = run_job(core_, context_, band_entry{place}, false);
   if (s == start::needs_thread) s = hand_over(place, job.band);
+  if (shares != nullptr && s == start::ran) settle_use(core_, *shares, claim, since, true);
   leave_gates(core_, context_);
   switch (s) {
     case start::ran:

@@ -11,6 +11,7 @@
 #include "engine/core.hpp"
 #include "engine/loop_sleep.hpp"
 #include "engine/runner.hpp"
+#include "policy/ordering.hpp"
 #include "ready/picker.hpp"
 
 namespace pawl {
@@ -73,6 +74,8 @@ class drain {
   std::uint64_t nap_ns_ = 0;  // the last nap, 0 after a batch that was not thin
   unsigned naps_ = 0;         // since something was done
   std::uint64_t now_ns_ = 0;  // end of the last batch, 0 after an idle step
+  std::array<share_claim, ordered_batch_max>
+      claims_;  // of the jobs in hand, if their queue is shared by tenants
   std::array<std::uint64_t, queues_max> mean_ns_{};  // of a handler, by queue
 };
 

@@ -55,7 +55,13 @@ waiting_for waits_for(const core& c, const slot& job, job_id id, job_state state
   }
   if (state != job_state::ready) return waiting_for::nothing;
   const ready_queue* const queue = c.queues.at(job.queue);
-  return queue == nullptr || queue->gate().is_open() ? waiting_for::a_drain : waiting_for::gate;
+  if (queue == nullptr) return waiting_for::a_drain;
+  if (!queue->gate().is_open()) return waiting_for::gate;
+  if (queue->order() != queue_order::tenants || job.tenant == 0) return waiting_for::a_drain;
+  // There it is in its tenant's line, which is held while one of them waits at the tenant's gate.
+  const start_gate* const tenant = c.gates.of_tenant(job.tenant);
+  const bool is_held = tenant != nullptr && (tenant->is_closed() || tenant->has_waiting());
+  return is_held ? waiting_for::tenant : waiting_for::a_drain;
 }
 
 // Of a job that has ended and that nobody else has a claim to. `word` is the last of it.

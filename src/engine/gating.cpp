@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/breaking.hpp"
+#include "engine/gate_line.hpp"
 #include "engine/gate_timers.hpp"
 
 namespace pawl {
@@ -238,11 +239,7 @@ class way {
       gate.note_left();
       return true;
     }
-    if (claimed) {
-      gate.line().rejoin(core_.lot, place_.slot(), gate.id());
-    } else {
-      gate.line().join(core_.lot, place_.slot(), gate.id());
-    }
+    join_line(core_, gate, place_.slot(), claimed);
     const std::uint64_t ask_at = ask_again_at(gate, now, std::uint64_t{gate.in_transit()} + 1);
     if (ask_at != 0) set_gate_timer(core_, context_, gate, ask_at);
     return true;
@@ -300,8 +297,7 @@ bool admit_one(core& c, start_gate& gate, admitted& out, bool& is_out,
   out.band = job.band;
   // In a closed queue it would keep the permit for nothing: it comes as one that has to ask again.
   out.has_permit = out.queue->gate().is_open();
-  gate.line().leave(c.lot, index);
-  gate.note_left();
+  leave_line(c, gate, index);
   const auto flag = part_of_gate(gate.id()) == gate_part::kind ? job_flag::permit_of_kind
                                                                : job_flag::permit_of_tenant;
   if (out.has_permit) {
@@ -398,8 +394,7 @@ void unpark(core& c, std::uint32_t slot_index) noexcept {
     // Who parks it or takes it from the line does so under the lock from its first to its last touch.
     const std::lock_guard lock(gate->mutex());
     if (c.lot.owner_of(slot_index) != gate->id()) continue;
-    gate->line().leave(c.lot, slot_index);
-    gate->note_left();
+    leave_line(c, *gate, slot_index);
     return;
   }
 }
@@ -435,7 +430,7 @@ void admit_parked(core& c, thread_context& context, start_gate& gate) noexcept {
   }
   for (std::size_t i = 0; i < count; ++i) {
     ready_queue& queue = *out[i].queue;
-    order_heap* const heap = out[i].has_permit ? nullptr : queue.heap_of(out[i].band);
+    ordered_places* const heap = out[i].has_permit ? nullptr : queue.heap_of(out[i].band);
     if (heap == nullptr || !heap->put_back(c.order, {&out[i].place, 1})) {
       queue.front_of(out[i].band).append({&out[i].place, 1});
     }

@@ -161,7 +161,11 @@ lane_table::sent lane_table::advance(core& c, thread_context& context, shard& s,
 
 void lane_table::deliver(core& c, const sent& one) noexcept {
   if (one.place == 0) return;
-  one.queue->front_of(one.band).append({&one.place, 1});
+  // Where tenants share the queue it waits for the turn of its own again, or one lane could take them all.
+  share_lines* const lines = one.queue->shares_of(one.band);
+  if (lines == nullptr || !lines->put_back(c.order, {&one.place, 1})) {
+    one.queue->front_of(one.band).append({&one.place, 1});
+  }
   if (one.queue->gate().announce(one.band, c.active)) c.idle.notify();
 }
 

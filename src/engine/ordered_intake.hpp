@@ -13,7 +13,7 @@ namespace pawl {
 inline void note_order(const admission& a, std::uint32_t slot_index,
                        const job_options& how) noexcept {
   const order_wish wish{a.now_ns, detail::nanoseconds(how.deadline),
-                        detail::nanoseconds(how.expires), how.exact_priority};
+                        detail::nanoseconds(how.expires), how.exact_priority, how.tenant.index};
   // relaxed: the job's word, and the heap's lock, carry it.
   a.c.order[slot_index].key.store(order_key(a.queue.order(), wish), relaxed);
 }

@@ -9,7 +9,7 @@ namespace {
 // False: no memory.
 bool push_behind(core& c, thread_context& context, ready_queue& queue, unsigned band,
                  std::span<const std::uint64_t> places) noexcept {
-  if (order_heap* const heap = queue.heap_of(band)) return heap->push(c.order, places);
+  if (ordered_places* const heap = queue.heap_of(band)) return heap->push(c.order, places);
   queue_share* const share = context.share_of(queue.index());
   band::producer* const token =
       share == nullptr ? nullptr : context.producer_of(*share, queue, band);
@@ -18,7 +18,7 @@ bool push_behind(core& c, thread_context& context, ready_queue& queue, unsigned 
 
 // What has a permit goes to the front list, which is where a queue that closes looks for permits
 // (engine/gating.hpp). Who equips one of these places meanwhile, a thief, has a place of its own.
-void put_back_ordered(core& c, ready_queue& queue, unsigned band, order_heap& heap,
+void put_back_ordered(core& c, ready_queue& queue, unsigned band, ordered_places& heap,
                       std::span<const std::uint64_t> places) noexcept {
   std::vector<std::uint64_t> equipped;
   std::vector<std::uint64_t> others;
@@ -46,7 +46,7 @@ void push_ready(core& c, thread_context& context, ready_queue& queue, unsigned b
 void put_back(core& c, ready_queue& queue, unsigned band,
               std::span<const std::uint64_t> places) noexcept {
   if (places.empty()) return;
-  if (order_heap* const heap = queue.heap_of(band)) {
+  if (ordered_places* const heap = queue.heap_of(band)) {
     put_back_ordered(c, queue, band, *heap, places);
   } else {
     queue.front_of(band).push(places);

@@ -224,13 +224,25 @@ result<tenant_ref> engine::tenant(thread_context& context, std::string_view name
                                   const tenant_options& wanted) {
   if (const status ok = check_name(name, "tenant.name"); !ok) return ok.error();
   if (const status ok = check_limits(wanted.limits); !ok) return ok.error();
+  if (wanted.weight == 0 || wanted.weight > share_weight_max) {
+    return failure{errc::invalid, 0, "tenant_options.weight"};
+  }
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "tenant"};
   const std::lock_guard lock(changing_);
   bool full = false;
   const unsigned number = core_.gates.find_or_add(name, full);
   if (full) return failure{errc::full, 0, "tenant"};
   if (number == 0) return failure{errc::memory, 0, "tenant"};
-  apply_limits(context, {nullptr, core_.gates.of_tenant(number)}, wanted.limits);
+  start_gate* const gate = core_.gates.of_tenant(number);
+  if (gate->weight() != wanted.weight) {
+    gate->set_weight(wanted.weight);
+    core_.queues.for_each([&](ready_queue& q) {
+      for (unsigned b = 0; b < priority_count && q.shares_of(b) != nullptr; ++b) {
+        q.shares_of(b)->set_weight(number, wanted.weight);
+      }
+    });
+  }
+  apply_limits(context, {nullptr, gate}, wanted.limits);
   return tenant_ref{static_cast<std::uint16_t>(number), core_.tag};
 }
 

@@ -162,7 +162,7 @@ status check_options(const queue_options& wanted) noexcept {
       static_cast<unsigned>(wanted.lanes.on_failure) > static_cast<unsigned>(on_failure::skip)) {
     return out_of_range("queue_options.lanes");
   }
-  if (static_cast<unsigned>(wanted.order) > static_cast<unsigned>(queue_order::exact_priority)) {
+  if (static_cast<unsigned>(wanted.order) > static_cast<unsigned>(queue_order::tenants)) {
     return out_of_range("queue_options.order");
   }
   // A heap knows its first, not its last.

@@ -24,7 +24,7 @@ void sweep(core& c, thread_context& context, ready_queue& queue, unsigned band) 
   front_list& front = queue.front_of(band);
   const auto is_kept = [&c](std::uint64_t place) { return is_current(c, place); };
   front.keep_if(is_kept);
-  if (order_heap* const heap = queue.heap_of(band)) return heap->keep_if(is_kept);
+  if (ordered_places* const heap = queue.heap_of(band)) return heap->keep_if(is_kept);
   std::vector<std::uint64_t> kept;
   std::array<std::uint64_t, batch_max> places;
   // Not more than were there at first, or a fast submitter would keep us here.

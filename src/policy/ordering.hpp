@@ -19,15 +19,18 @@ struct order_wish {
   std::uint64_t deadline_ns = 0;
   std::uint64_t expires_ns = 0;
   std::int64_t exact_priority = 0;
+  std::uint16_t tenant = 0;
 };
 
 // Smaller is taken first; equal keys in the order in which their jobs became ready. A job that expires
-// and names no deadline wants to start before it expires.
+// and names no deadline wants to start before it expires. In a queue that its tenants share it says whose job
+// it is, no more.
 constexpr std::uint64_t order_key(queue_order order, const order_wish& w) noexcept {
   if (order == queue_order::exact_priority) {
     constexpr std::uint64_t sign = std::uint64_t{1} << 63;
     return static_cast<std::uint64_t>(w.exact_priority) ^ sign;
   }
+  if (order == queue_order::tenants) return w.tenant;
   const std::uint64_t left = w.deadline_ns != 0 ? w.deadline_ns : w.expires_ns;
   if (order == queue_order::fifo || left == 0) return no_deadline;
   return w.submitted_ns + std::min(left, no_deadline - 1 - w.submitted_ns);

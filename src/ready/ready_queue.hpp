@@ -20,6 +20,7 @@
 #include "ready/permits.hpp"
 #include "ready/queue_gate.hpp"
 #include "ready/set_aside.hpp"
+#include "ready/share_lines.hpp"
 
 namespace pawl {
 
@@ -36,6 +37,12 @@ struct lane_rule {
   friend bool operator==(const lane_rule&, const lane_rule&) noexcept = default;
 };
 
+// What an ordered queue has in the place of a band.
+inline std::unique_ptr<ordered_places> make_ordered_places(queue_order order) {
+  if (order == queue_order::tenants) return std::make_unique<share_lines>();
+  return std::make_unique<order_heap>();
+}
+
 class ready_queue {
  public:
   ready_queue(unsigned index, std::string name, const queue_options& o)
@@ -46,6 +53,9 @@ class ready_queue {
         gate_(index),
         room_(o.jobs_max),
         bytes_(o.bytes_max) {
+    if (heaps_ != nullptr) {
+      for (auto& h : *heaps_) h = make_ordered_places(o.order);
+    }
     apply(o, 0);
   }
 
@@ -111,8 +121,12 @@ class ready_queue {
   [[nodiscard]] queue_order order() const noexcept { return order_; }
   [[nodiscard]] bool is_ordered() const noexcept { return heaps_ != nullptr; }
   // What an ordered queue has in the place of a band. Null: it is first in, first out.
-  [[nodiscard]] order_heap* heap_of(unsigned b) noexcept {
-    return heaps_ == nullptr ? nullptr : &(*heaps_)[b];
+  [[nodiscard]] ordered_places* heap_of(unsigned b) noexcept {
+    return heaps_ == nullptr ? nullptr : (*heaps_)[b].get();
+  }
+  // The same of one that its tenants share. Null: they do not.
+  [[nodiscard]] share_lines* shares_of(unsigned b) noexcept {
+    return order_ == queue_order::tenants ? static_cast<share_lines*>(heap_of(b)) : nullptr;
   }
 
   [[nodiscard]] permits& limits() noexcept { return limits_; }
@@ -147,11 +161,11 @@ class ready_queue {
 
   [[nodiscard]] bool band_has_jobs(unsigned b) const noexcept {
     if (!fronts_[b].looks_empty()) return true;
-    return is_ordered() ? !(*heaps_)[b].looks_empty() : !bands_[b].looks_empty();
+    return is_ordered() ? !(*heaps_)[b]->looks_empty() : !bands_[b].looks_empty();
   }
 
  private:
-  using heaps = std::array<order_heap, priority_count>;
+  using heaps = std::array<std::unique_ptr<ordered_places>, priority_count>;
 
   const unsigned index_;
   const queue_order order_;

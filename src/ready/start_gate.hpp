@@ -82,6 +82,10 @@ class alignas(cache_line_bytes) start_gate {
     return !is_closed() && !has_waiting() && of_.try_take();
   }
 
+  // Of a tenant: its share of a queue (policy/shares.hpp). relaxed: it applies from some moment on.
+  void set_weight(std::uint32_t weight) noexcept { weight_.store(weight, relaxed); }
+  [[nodiscard]] std::uint32_t weight() const noexcept { return weight_.load(relaxed); }
+
   // The line, under the lock.
   [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
   [[nodiscard]] parked_line& line() noexcept { return line_; }
@@ -105,6 +109,7 @@ class alignas(cache_line_bytes) start_gate {
   atomic<std::uint32_t> state_{0};
   atomic<std::uint32_t> waiting_{0};
   atomic<std::uint32_t> in_transit_{0};
+  atomic<std::uint32_t> weight_{1};
   permits of_;
   std::unique_ptr<breaker> breaker_;
   std::mutex mutex_;

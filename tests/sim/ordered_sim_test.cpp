@@ -363,7 +363,7 @@ TEST_F(ordered_sim, a_mass_of_cancelled_jobs_leaves_few_places_and_the_order) {
     return outcome::done();
   };
   pause_or_resume();
-  order_heap& heap =
+  ordered_places& heap =
       *w_.e->parts().queues.at(queue_.index)->heap_of(static_cast<unsigned>(priority::normal));
   std::size_t most = 0;
   for (std::int64_t i = 0; i < 100; ++i) {
