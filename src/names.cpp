@@ -44,7 +44,8 @@ constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_fu
                                                                 "timers_late",
                                                                 "dead_letters_nearly_full",
                                                                 "payload_memory_nearly_full",
-                                                                "lanes_stopped"};
+                                                                "lanes_stopped",
+                                                                "breakers_open"};
 constexpr std::array<std::string_view, 3> severity_names{"info", "warning", "error"};
 constexpr std::array<std::string_view, 3> status_names{"ok", "degraded", "unhealthy"};
 }  // namespace

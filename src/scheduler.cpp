@@ -287,6 +287,13 @@ result<ticket> scheduler::set_limits(scope of, const limits& wanted) noexcept {
   return impl_->core->set_limits(*context, of, wanted);
 }
 
+result<ticket> scheduler::set_breaker(kind_ref kind, const breaker_rule& wanted) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_breaker(*context, kind, wanted);
+}
+
 result<ticket> scheduler::close_intake(scope of) noexcept {
   if (impl_->is_child()) return is_forked;
   const call_context context(impl_->desk);

@@ -1,4 +1,7 @@
-// pawl/breaker.hpp -- when a kind whose attempts fail is given a rest.
+// pawl/breaker.hpp -- when a kind, or a lane, whose attempts fail is given a rest.
+//
+// Given in kind_options::breaker or lane_options::breaker; changed with scheduler::set_breaker() and
+// scheduler::set_options(). What is said of a kind here holds for a lane; pawl/lane.hpp says the rest.
 //
 // Closed, it watches the latest attempts of its kind. When too many of them failed, or took too long, it
 // opens: no job of the kind starts, those that are ready wait in the kind's line in their order and use up
@@ -11,7 +14,8 @@
 //              be decoded. Nor does an attempt that had started before the breaker last changed.
 //              A drain tells of those that did well together, when its batch is through or one that did
 //              not comes: a batch is some 20 us of work, or a single handler that takes longer.
-// Seen:        kind_metrics::breaker and breaker_opened; the log's breaker.opened and breaker.closed.
+// Seen:        kind_metrics::breaker and breaker_opened; issue::breakers_open; the log's breaker.opened and
+//              breaker.closed.
 // A trial whose handler never returns keeps it half open, unless on_overrun::dead takes the job from it.
 // The circuit breaker of M. Nygard, "Release It!" (2007).
 #pragma once
@@ -37,10 +41,11 @@ struct breaker_rule {
   duration open_for = std::chrono::seconds(30);  // more than 0, up to 24 hours
   std::uint16_t trials = 1;                      // at least 1; a slow one does not do well
   std::array<error_kind, 4> ignored{};           // 0: unused
+  friend constexpr bool operator==(const breaker_rule&, const breaker_rule&) noexcept = default;
 };
 
 enum class breaker_state : std::uint8_t {
-  none,  // the kind has no breaker
+  none,  // there is no breaker
   closed,
   open,
   half_open,  // or its time has come, and nobody has tried yet

@@ -36,8 +36,9 @@ enum class issue : std::uint8_t {
   payload_memory_nearly_full,  // as a part of options::payload_memory_bytes_max; what was taken from the
                                // system is kept for later payloads of similar size
   lanes_stopped,               // dead jobs that their lanes wait for (on_failure::block)
+  breakers_open,               // kinds and lanes whose breaker is open or half open
 };
-inline constexpr std::size_t issue_count = 13;
+inline constexpr std::size_t issue_count = 14;
 inline constexpr std::size_t queue_issue_count = 6;  // they come first
 
 // waiting_long and stalled are not looked for in a queue that is closed (paused, held, at a limit, stopped),
@@ -81,6 +82,7 @@ struct health_rules {
   alarm_rule dead_letters_nearly_full{0.9, 0.8, {}, std::chrono::seconds(5)};
   alarm_rule payload_memory_nearly_full{0.9, 0.8, {}, std::chrono::seconds(5)};
   alarm_rule lanes_stopped{1, 1, {}, {}};
+  alarm_rule breakers_open{1, 1, {}, {}};
 };
 
 // The enumerators' own names.

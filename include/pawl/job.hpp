@@ -198,7 +198,7 @@ enum class waiting_for : std::uint8_t {
   a_drain,   // its turn
   kind,      // its kind is paused, held, at one of its limits, or its breaker is open
   tenant,    // its tenant is
-  lane,      // its turn in its lane
+  lane,  // its turn in its lane, which may be paused, held, at its rate, or have an open breaker
 };
 inline constexpr std::size_t waiting_for_count = 7;
 [[nodiscard]] PAWL_EXPORT std::string_view name(waiting_for w) noexcept;

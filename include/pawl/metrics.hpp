@@ -89,9 +89,11 @@ struct pair_metrics {
 
 // Of all lanes, pawl/lane.hpp.
 struct lane_metrics {
-  std::uint64_t lanes = 0;    // that have jobs, or are kept for what they remember
-  std::uint64_t waiting = 0;  // jobs whose turn had come, but not in their lane
-  std::uint64_t stopped = 0;  // dead jobs that their lanes wait for (on_failure::block)
+  std::uint64_t lanes = 0;           // that have jobs, or are kept for what they remember
+  std::uint64_t waiting = 0;         // jobs whose turn had come, but not in their lane
+  std::uint64_t stopped = 0;         // dead jobs that their lanes wait for (on_failure::block)
+  std::uint64_t breakers_open = 0;   // lanes whose breaker is open or half open
+  std::uint64_t breaker_opened = 0;  // times one has opened
 };
 
 struct metrics {

@@ -178,6 +178,18 @@ class PAWL_EXPORT scheduler {
   // From now on; those running go on. Of scope::all() there is a rate only; the limits of lanes are their
   // queue's, queue_options::lanes (errc::invalid).
   result<ticket> set_limits(scope of, const limits& wanted) noexcept;
+  // The kind's breaker gets another rule, or its first one (pawl/breaker.hpp); breaker_rule{} takes it away.
+  // It judges what attempts come to from now on:
+  //   none      one that is given is closed; of attempts that run already it hears nothing
+  //   closed    what it has counted stays, and is judged together with the next attempt
+  //   open      it is tried after the new open_for at the latest
+  //   half open the trials begin anew, and those that are out do not count
+  //   taken away what waited for it goes on at once, unless something else holds it back
+  // The rule it has already changes nothing. Breakers of lanes: queue_options::lanes, and set_options().
+  //   errc::not_found  the kind is not of this scheduler's registry
+  //   errc::invalid    the rule is out of range
+  //   errc::stopping   errc::forked  errc::memory
+  result<ticket> set_breaker(kind_ref kind, const breaker_rule& wanted) noexcept;
   // submit() refuses new jobs of the scope with reject::intake_closed; those that are there run. A call
   // that is under way meanwhile may still be accepted.
   result<ticket> close_intake(scope of) noexcept;

@@ -4,9 +4,8 @@
 //             text         the thread                     the thread
 //             is_used      the thread                     the thread
 //             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
-//             breaker_epoch
-//                          the thread, at the start       the thread, and who takes the job from its
-//                                                         handler; relaxed: the swap of the job's word
+//             breaker_mark the thread, when a breaker     the thread, and who takes the job from its
+//                          lets it start                  handler; relaxed: the swap of the job's word
 //                                                         that starts it comes after it, and the one
 //                                                         that takes it says whose it was
 //
@@ -27,13 +26,26 @@
 
 namespace pawl {
 
+// Which breaker let an attempt start: of what kind, in which epoch. A kind that has just got its first
+// breaker finds another kind's mark, or none, at attempts that started before.
+constexpr std::uint32_t no_breaker_mark = UINT32_MAX;  // no kind has that number
+constexpr std::uint32_t make_breaker_mark(unsigned kind, std::uint16_t epoch) noexcept {
+  return (kind << 16) | epoch;
+}
+constexpr bool is_mark_of(std::uint32_t mark, unsigned kind) noexcept {
+  return mark >> 16 == kind;
+}
+constexpr std::uint16_t epoch_of_mark(std::uint32_t mark) noexcept {
+  return static_cast<std::uint16_t>(mark);
+}
+
 struct attempt {
   std::array<char, error_text_bytes> text_space;
   std::uint8_t text_bytes = 0;
   bool is_used = false;  // there may be a source
   std::mutex mutex;
   std::optional<std::stop_source> stop;
-  atomic<std::uint16_t> breaker_epoch{0};
+  atomic<std::uint32_t> breaker_mark{no_breaker_mark};
   bool is_trial = false;  // of a breaker that is not closed; the thread's own
 
   void note(std::string_view what) noexcept {

@@ -26,30 +26,32 @@ void follow(core& c, thread_context& context, unsigned kind, breaker::change cha
 
 }  // namespace
 
-void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t epoch,
+void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint32_t mark,
                   const breaker_facts& facts) noexcept {
+  if (!is_mark_of(mark, kind)) return;
   if (context.ended_well.count != 0) tell_good_ends(c, context);
   const std::uint64_t now = c.clock.recent_boot_ns(context.clock_reading);
-  follow(c, context, kind, c.gates.of_kind(kind).trips()->end(epoch, facts, now));
+  follow(c, context, kind, c.gates.of_kind(kind).trips()->end(epoch_of_mark(mark), facts, now));
 }
 
 void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept {
-  const std::uint16_t epoch = context.now_running.breaker_epoch.load(relaxed);  // relaxed: its own
+  const std::uint32_t mark = context.now_running.breaker_mark.load(relaxed);  // relaxed: its own
   const bool slow = was_slow(c, context, c.gates.of_kind(kind).trips()->rule());
   if (slow || context.now_running.is_trial) {
-    return tell_breaker(c, context, kind, epoch, {.counts = true, .slow = slow});
+    return tell_breaker(c, context, kind, mark, {.counts = true, .slow = slow});
   }
   good_ends& well = context.ended_well;
-  if (well.count != 0 && !well.are_of(kind, epoch)) tell_good_ends(c, context);
-  well = {static_cast<std::uint16_t>(kind), epoch, well.count + 1};
+  if (well.count != 0 && well.mark != mark) tell_good_ends(c, context);
+  well = {mark, well.count + 1};
 }
 
 void tell_good_ends(core& c, thread_context& context) noexcept {
   good_ends& well = context.ended_well;
   const std::uint64_t now = c.clock.recent_boot_ns(context.clock_reading);
   const std::uint32_t count = std::exchange(well.count, 0);
-  follow(c, context, well.kind,
-         c.gates.of_kind(well.kind).trips()->end_well(well.epoch, count, now));
+  const unsigned kind = well.mark >> 16;
+  follow(c, context, kind,
+         c.gates.of_kind(kind).trips()->end_well(epoch_of_mark(well.mark), count, now));
 }
 
 breaker_facts failed_with(const breaker_rule& rule, error_kind error) noexcept {

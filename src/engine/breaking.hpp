@@ -13,16 +13,18 @@
 
 namespace pawl {
 
-// An attempt of that kind, whose kind has a breaker, is over. `epoch`: what its thread noted at its start.
-void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint16_t epoch,
+// An attempt of that kind is over. `mark`: what its thread noted at its start; if no breaker of this kind let
+// it start, nobody is told.
+void tell_breaker(core& c, thread_context& context, unsigned kind, std::uint32_t mark,
                   const breaker_facts& facts) noexcept;
 // The same of the calling thread's attempt, which is done.
 void tell_breaker_done(core& c, thread_context& context, unsigned kind) noexcept;
 inline void note_done_for_breaker(core& c, thread_context& context, unsigned kind) noexcept {
   const attempt& mine = context.now_running;
   good_ends& well = context.ended_well;
-  if (well.are_of(kind, mine.breaker_epoch.load(relaxed)) && !mine.is_trial &&
-      !c.running_kinds[kind].looks_for_slow) {
+  const std::uint32_t mark = mine.breaker_mark.load(relaxed);
+  if (!is_mark_of(mark, kind)) return;
+  if (well.mark == mark && !mine.is_trial && !c.running_kinds[kind].looks_for_slow.load(relaxed)) {
     ++well.count;
   } else {
     tell_breaker_done(c, context, kind);

@@ -69,8 +69,9 @@ struct running_kind {
   std::uint8_t attempts_max;
   bool blocking;
   bool parallel;
-  bool has_breaker;
-  bool looks_for_slow;  // its breaker does
+  // relaxed: from some moment on. A kind that had a breaker once is asked for ever.
+  atomic<bool> has_breaker;
+  atomic<bool> looks_for_slow;  // its breaker does
 };
 
 struct core {
@@ -104,7 +105,7 @@ struct core {
 
   const core_settings settings;
   const std::vector<registry::entry> kinds;
-  const std::vector<running_kind> running_kinds;  // the same, of the same numbers
+  std::vector<running_kind> running_kinds;  // the same, of the same numbers
   const clock_source& clock;
   const bool asymmetric;       // see ready/board.hpp
   const bool has_histograms;   // engine/timing.hpp

@@ -1,5 +1,6 @@
 #include "engine/ending.hpp"
 
+#include "engine/breaking.hpp"
 #include "engine/gating.hpp"
 #include "engine/unique_jobs.hpp"
 #include "engine/weighing.hpp"
@@ -131,9 +132,13 @@ namespace {
 [[gnu::noinline]] void leave_lane(core& c, thread_context& context, std::uint32_t slot_index,
                                   slot& job, job_word word, dead_cause cause) noexcept {
   if (word.has(job_flag::attached)) return;
-  const on_failure rule = c.queues.at(job.queue)->lanes().on_failure;
-  const lane_place to = place_in_lane(rule, word.state(), cause);
-  c.lanes.move(c, context, slot_index, to);
+  const ready_queue& queue = *c.queues.at(job.queue);
+  const lane_place to = place_in_lane(queue.lanes().on_failure, word.state(), cause);
+  breaker_facts facts;
+  if (word.state() == job_state::completed && queue.lane_breaker().is_on()) {
+    facts = {.counts = true, .slow = was_slow(c, context, queue.lane_breaker().read())};
+  }
+  c.lanes.move(c, context, slot_index, to, facts);
   if (to == lane_place::out) job.take_off(in_lane);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -56,7 +57,11 @@ engine::engine(const core_settings& settings, const registry& kinds, const envir
     const limits& wanted = core_.kinds[i].options.limits;
     core_.gates.of_kind(static_cast<unsigned>(i)).set_limits(wanted, 0);
     const breaker_rule& rule = core_.kinds[i].options.breaker;
-    if (rule.window != 0) core_.gates.of_kind(static_cast<unsigned>(i)).set_breaker(rule);
+    bool closes = false;
+    if (rule.window != 0 &&
+        core_.gates.of_kind(static_cast<unsigned>(i)).set_breaker(rule, 0, closes) == nullptr) {
+      throw std::bad_alloc();
+    }
     has_limits =
         has_limits || wanted.concurrency != 0 || wanted.rate.starts != 0 || rule.window != 0;
   }

@@ -69,6 +69,8 @@ class engine {
   result<ticket> resume(thread_context& context, scope of) noexcept;
   result<ticket> hold(thread_context& context, scope of, duration span) noexcept;
   result<ticket> set_limits(thread_context& context, scope of, const limits& wanted) noexcept;
+  result<ticket> set_breaker(thread_context& context, kind_ref kind,
+                             const breaker_rule& wanted) noexcept;
   result<ticket> set_intake(thread_context& context, scope of, bool is_open) noexcept;
   result<ticket> set_options(thread_context& context, queue_ref queue,
                              const queue_options& wanted) noexcept;

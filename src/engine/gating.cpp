@@ -193,7 +193,8 @@ class way {
     if (only_asks_) {
       if (trips->starts_ready(now, 1) != 0) return passage::free;
     } else if (breaker::attempt a; trips->try_start(now, a)) {
-      context_.now_running.breaker_epoch.store(a.epoch, relaxed);
+      context_.now_running.breaker_mark.store(
+          make_breaker_mark(number_of_gate(kind_->id()), a.epoch), relaxed);
       context_.now_running.is_trial = is_trial_ = a.is_trial;
       return passage::free;
     } else if (is_counted_) {
@@ -331,8 +332,7 @@ void take_back_start(core& c, thread_context& context, job_scopes of) noexcept {
   start_gate* const tenant = tenant_gate(c, of.tenant);
   start_gate& kind = c.gates.of_kind(of.kind);
   if (rates_of(c, kind, tenant, *c.queues.at(of.queue)).has_any()) context.starts.take_back();
-  if (kind.trips() == nullptr) return;
-  tell_breaker(c, context, of.kind, context.now_running.breaker_epoch.load(relaxed), {});
+  tell_breaker(c, context, of.kind, context.now_running.breaker_mark.load(relaxed), {});
 }
 
 void give_permits(core& c, thread_context& context, job_scopes of, std::uint64_t permits) noexcept {

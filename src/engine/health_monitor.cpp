@@ -55,7 +55,13 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
   s.dead_max = c.settings.given.dead_in_memory;
   s.payload_bytes = c.payloads.memory_bytes();
   s.payload_bytes_max = c.settings.given.payload_memory_bytes_max;
-  s.lanes_stopped = c.lanes.sum().stopped;
+  const lane_metrics lanes = c.lanes.sum();
+  s.lanes_stopped = lanes.stopped;
+  s.breakers_open = lanes.breakers_open;
+  for (std::size_t i = 0; i < c.kinds.size(); ++i) {
+    const breaker* const of = c.gates.of_kind(static_cast<unsigned>(i)).trips();
+    if (of != nullptr && !of->is_closed()) ++s.breakers_open;
+  }
   return s;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/lanes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "engine/core.hpp"
@@ -30,6 +31,13 @@ bool has_closed(const lane& l) noexcept {
 bool has_way(const core& c, lane& l, const lane_rule& rule, std::uint64_t& ask_at_ns) noexcept {
   ask_at_ns = 0;
   if (has_closed(l) || l.running >= rule.concurrency) return false;
+  if (rule.breaker != nullptr && l.trips.now() != breaker_word::phase::closed) {
+    const std::uint64_t now = c.clock.boot_ns();
+    if (breaker_ready(rule.breaker->read(), l.trips, now, 1) == 0) {
+      ask_at_ns = breaker_ask_at(l.trips, now);
+      return false;
+    }
+  }
   if (rule.rate.interval_ns == 0) return true;
   const std::uint64_t now = c.clock.boot_ns();
   l.arrival_ns = gcra_adopt(rule.rate, l.arrival_ns, now);
@@ -70,6 +78,25 @@ void lane_table::enter(shard& s, std::uint32_t slot_index) noexcept {
     l.line.join(lot_, slot_index, in_line);
   }
   m.notes |= lane_member::numbered;
+}
+
+void lane_table::set_breaker(shard& s, lane& l, breaker_word w) noexcept {
+  const breaker_word before = std::exchange(l.trips, w);
+  if (w.now() == breaker_word::phase::open && before.now() != w.now()) ++s.opened;
+  if (before.now() != breaker_word::phase::closed) --s.tripped;
+  if (w.now() != breaker_word::phase::closed) ++s.tripped;
+}
+
+// I6.
+void lane_table::hear(const core& c, shard& s, lane& l, std::uint32_t slot_index,
+                      const breaker_facts& facts) noexcept {
+  lane_member& m = members_[slot_index];
+  if (!m.has(lane_member::watched)) return;
+  m.notes &= static_cast<std::uint8_t>(~lane_member::watched);
+  const std::uint64_t now = c.clock.boot_ns();
+  l.note_told(now);
+  set_breaker(
+      s, l, breaker_end(c.queues.at(l.queue)->lane_breaker().read(), l.trips, m.epoch, facts, now));
 }
 
 // Of whatever it is in.
@@ -129,6 +156,11 @@ bool lane_table::pass(core& c, thread_context& context, band_entry place, bool l
     l.line.leave(lot_, slot_index);
     m.notes |= lane_member::running;
     ++l.running;
+    if (rule.breaker != nullptr) {
+      set_breaker(s, l, breaker_start(l.trips));
+      m.epoch = l.trips.epoch();
+      m.notes |= lane_member::watched;
+    }
     if (rule.rate.interval_ns != 0) {
       l.arrival_ns = gcra_take(rule.rate, l.arrival_ns, c.clock.boot_ns()).arrival_ns;
     }
@@ -169,13 +201,14 @@ void lane_table::deliver(core& c, const sent& one) noexcept {
   if (one.queue->gate().announce(one.band, c.active)) c.idle.notify();
 }
 
-void lane_table::move(core& c, thread_context& context, std::uint32_t slot_index,
-                      lane_place to) noexcept {
+void lane_table::move(core& c, thread_context& context, std::uint32_t slot_index, lane_place to,
+                      const breaker_facts& facts) noexcept {
   shard& s = shard_of(members_.key_of(slot_index));
   sent next;
   {
     const std::lock_guard lock(s.mutex);
     lane& l = lane_of(s, slot_index);
+    hear(c, s, l, slot_index, facts);
     take_out(s, l, slot_index);
     if (to == lane_place::out) --l.members;
     if (to == lane_place::in_line || to == lane_place::stops) enter(s, slot_index);
@@ -189,13 +222,25 @@ void lane_table::move(core& c, thread_context& context, std::uint32_t slot_index
   deliver(c, next);
 }
 
+void lane_table::tell(core& c, thread_context& context, std::uint32_t slot_index,
+                      const breaker_facts& facts) noexcept {
+  shard& s = shard_of(members_.key_of(slot_index));
+  const std::lock_guard lock(s.mutex);
+  lane& l = lane_of(s, slot_index);
+  hear(c, s, l, slot_index, facts);
+  deliver(c, advance(c, context, s, l));
+}
+
 // I5. `l` may be gone afterwards.
 void lane_table::forget_if_over(core& c, thread_context& context, shard& s, lane& l) noexcept {
   if (l.members != 0 || l.marks != lane::used) return;
-  if (l.arrival_ns > c.clock.boot_ns() && c.queues.at(l.queue)->lanes().rate.interval_ns != 0) {
-    set_timer(c, context, l, l.arrival_ns);
-    return;
+  const lane_rule rule = c.queues.at(l.queue)->lanes();
+  std::uint64_t until = rule.rate.interval_ns != 0 ? l.arrival_ns : 0;
+  if (rule.breaker != nullptr) {
+    until = std::max(until, breaker_kept_until(rule.breaker->read(), l.trips, l.told_ns()));
   }
+  if (until > c.clock.boot_ns()) return set_timer(c, context, l, until);
+  set_breaker(s, l, {});
   s.lanes.erase(l);
 }
 
@@ -258,11 +303,18 @@ void lane_table::open(core& c, thread_context& context, lane_ref of, lane::mark 
   forget_if_over(c, context, s, *l);
 }
 
-void lane_table::look_again(core& c, thread_context& context, const ready_queue& queue) noexcept {
+void lane_table::look_again(core& c, thread_context& context, const ready_queue& queue,
+                            const breaker_rule& before) noexcept {
+  const breaker_rule rule = queue.lane_breaker().read();
   for (shard& s : shards_) {
     const std::lock_guard lock(s.mutex);
+    const std::uint64_t now = c.clock.boot_ns();
     s.lanes.for_each([&](lane& l) {
-      if (l.queue == queue.index()) deliver(c, advance(c, context, s, l));
+      if (l.queue != queue.index()) return;
+      set_breaker(s, l, breaker_adopt(before, rule, l.trips, now));
+      deliver(c, advance(c, context, s, l));
+      // One that was kept for its old rule: whether it still is, its timer will say.
+      if (l.members == 0 && l.marks == lane::used) set_timer(c, context, l, now);
     });
   }
 }
@@ -272,7 +324,10 @@ lane_status lane_table::look(const core& c, lane_ref of) noexcept {
   shard& s = shard_of(key);
   const std::lock_guard lock(s.mutex);
   const lane* const l = s.lanes.find(key);
+  const breaker_rule rule = c.queues.at(of.queue.index)->lane_breaker().read();
   lane_status status;
+  status.breaker =
+      breaker_state_of(rule, l == nullptr ? breaker_word{} : l->trips, c.clock.boot_ns());
   if (l == nullptr) return status;
   status.waiting = l->line.size();
   status.running = l->running;
@@ -294,6 +349,8 @@ lane_metrics lane_table::sum() const noexcept {
     all.lanes += s.lanes.size();
     all.waiting += s.parked;
     all.stopped += s.stopped;
+    all.breakers_open += s.tripped;
+    all.breaker_opened += s.opened;
   }
   return all;
 }

@@ -20,14 +20,18 @@
 //             I2  `running` is the number of members with that note, and at most the concurrency that held
 //                 when the last of them was let go.
 //             I3  At rest: if the first of a line is parked, then the lane is closed, has no room, or
-//                 waits for its rate, and for the latter a timer is set. Who is behind a parked one is
-//                 looked at when that has been let go.
+//                 waits for its rate or its breaker, and for what only time brings a timer is set. Who is
+//                 behind a parked one is looked at when that has been let go.
 //             I4  A job that is alive, or dead and kept, is a member; its end is worked out under the lock,
 //                 so whoever finds under the lock that its word names a place may believe its notes.
-//             I5  A lane is there while it has members, is marked, or its rate remembers a start.
+//             I5  A lane is there while it has members, is marked, its rate remembers a start, or its breaker
+//                 something against it.
+//             I6  A breaker hears of each start it let happen once: of what came of it, or that it counts
+//                 for nothing. So while it is not closed, no more trials are out than its rule says. All
+//                 of it is under the lock; there is nothing for the explorer here.
 //
-// Checked by tests/engine/lanes_test.cpp, lanes_property_test.cpp, lanes_stress_test.cpp,
-// tests/model/lane_model.cpp.
+// Checked by tests/engine/lanes_test.cpp, lane_breakers_test.cpp, lanes_property_test.cpp,
+// lanes_stress_test.cpp, tests/model/lane_model.cpp.
 #pragma once
 
 #include <array>
@@ -66,7 +70,12 @@ class lane_table {
   bool pass(core& c, thread_context& context, band_entry place, bool lets_go) noexcept;
 
   // The member is not running any more, or not where it was. With lane_place::out it is none any more.
-  void move(core& c, thread_context& context, std::uint32_t slot_index, lane_place to) noexcept;
+  // `facts`: of its attempt, if it made one that the lane's breaker has not heard of.
+  void move(core& c, thread_context& context, std::uint32_t slot_index, lane_place to,
+            const breaker_facts& facts = {}) noexcept;
+  // What came of the member's attempt, where its move() comes later.
+  void tell(core& c, thread_context& context, std::uint32_t slot_index,
+            const breaker_facts& facts) noexcept;
   // The same to in_line, unless is_still() says under the lock that the job is another one by now.
   template <class F>
   void come_back(std::uint32_t slot_index, F is_still) noexcept {
@@ -80,8 +89,9 @@ class lane_table {
   bool close(core& c, thread_context& context, lane_ref of, lane::mark why,
              std::uint64_t until_ns) noexcept;
   void open(core& c, thread_context& context, lane_ref of, lane::mark why) noexcept;
-  // The queue's lane_options have changed.
-  void look_again(core& c, thread_context& context, const ready_queue& queue) noexcept;
+  // The queue's lane_options have changed. `before`: the breakers' rule until then.
+  void look_again(core& c, thread_context& context, const ready_queue& queue,
+                  const breaker_rule& before) noexcept;
   // A timer of some lane has fired: the rest of its entry in the wheel.
   void fire(core& c, thread_context& context, std::uint64_t tag) noexcept;
 
@@ -96,6 +106,8 @@ class lane_table {
     key_table<lane> lanes;
     std::uint64_t parked = 0;   // members with that note
     std::uint64_t stopped = 0;  // the same: stopping
+    std::uint64_t tripped = 0;  // lanes whose breaker is not closed
+    std::uint64_t opened = 0;   // times one has opened
   };
   // A job that has been sent on its way.
   struct sent {
@@ -113,6 +125,9 @@ class lane_table {
     return lot_.owner_of(slot_index) != 0;
   }
   void enter(shard& s, std::uint32_t slot_index) noexcept;
+  static void set_breaker(shard& s, lane& l, breaker_word w) noexcept;
+  void hear(const core& c, shard& s, lane& l, std::uint32_t slot_index,
+            const breaker_facts& facts) noexcept;
   void take_out(shard& s, lane& l, std::uint32_t slot_index) noexcept;
   sent advance(core& c, thread_context& context, shard& s, lane& l) noexcept;
   void forget_if_over(core& c, thread_context& context, shard& s, lane& l) noexcept;

@@ -99,7 +99,7 @@ template <bool IsWatched>
   context.line.clear_running();
   if (said.what() == outcome::code::done && transition_to_completed(job.word, word)) [[likely]] {
     if (IsWatched && c.has_histograms) note_done(c, context, of, job, word, ended);
-    if (kind.has_breaker) [[unlikely]]
+    if (kind.has_breaker.load(relaxed)) [[unlikely]]
       note_done_for_breaker(c, context, job.kind);
     end_completed(c, context, slot_index, job, word, of.counts);
   } else {

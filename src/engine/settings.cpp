@@ -106,14 +106,6 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
 
 namespace {
 
-bool check_breaker(const breaker_rule& r) noexcept {
-  if (r.window == 0) return true;
-  return r.window <= 30'000 && r.attempts_min >= 1 && r.attempts_min <= r.window &&
-         r.failed_percent >= 1 && r.failed_percent <= 100 && r.slow_percent >= 1 &&
-         r.slow_percent <= 100 && is_duration(r.slow) && r.open_for > duration(0) &&
-         r.open_for <= std::chrono::hours(24) && r.trials >= 1;
-}
-
 status check_kind(const kind_options& k) noexcept {
   if (k.max_attempts == 0) return out_of_range("kind_options.max_attempts");
   if (!is_duration(k.run_timeout)) return out_of_range("kind_options.run_timeout");
@@ -127,6 +119,14 @@ status check_kind(const kind_options& k) noexcept {
 }
 
 }  // namespace
+
+bool check_breaker(const breaker_rule& r) noexcept {
+  if (r.window == 0) return true;
+  return r.window <= 30'000 && r.attempts_min >= 1 && r.attempts_min <= r.window &&
+         r.failed_percent >= 1 && r.failed_percent <= 100 && r.slow_percent >= 1 &&
+         r.slow_percent <= 100 && is_duration(r.slow) && r.open_for > duration(0) &&
+         r.open_for <= std::chrono::hours(24) && r.trials >= 1;
+}
 
 status check_backoff(const backoff& b) noexcept {
   const bool in_range =
@@ -159,6 +159,7 @@ status check_options(const queue_options& wanted) noexcept {
   }
   if (!check_limits(wanted.limits)) return out_of_range("queue_options.limits");
   if (wanted.lanes.concurrency == 0 || !check_rate(wanted.lanes.rate) ||
+      !check_breaker(wanted.lanes.breaker) ||
       static_cast<unsigned>(wanted.lanes.on_failure) > static_cast<unsigned>(on_failure::skip)) {
     return out_of_range("queue_options.lanes");
   }

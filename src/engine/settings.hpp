@@ -28,5 +28,6 @@ status check_options(const queue_options& wanted) noexcept;
 status check_name(std::string_view name, std::string_view what) noexcept;
 status check_span(duration span, std::string_view what) noexcept;
 status check_limits(const limits& wanted) noexcept;
+bool check_breaker(const breaker_rule& wanted) noexcept;
 
 }  // namespace pawl

@@ -59,6 +59,8 @@ class settlement {
     const bool is_mine = begin_settling(job_.word, word_);
     if (!is_mine || word_.has(job_flag::overrun)) note_late_return(is_mine);
     if (!is_mine) {
+      // Who took the job from its handler may not have come to tell the lane's breaker.
+      step_ = {.next = decision::step::die, .error = error_timeout, .failed = true};
       if (job_.has(in_lane)) move_in_lane(job_state::dead);
       if (detach(job_.word)) release_slot(core_, context_, slot_index_);
       return;
@@ -75,7 +77,24 @@ class settlement {
   // Before the word says so: who starts next looks at the lane.
   void move_in_lane(job_state state) noexcept {
     const on_failure rule = core_.queues.at(queue_)->lanes().on_failure;
-    core_.lanes.move(core_, context_, slot_index_, place_in_lane(rule, state, dead_cause::timeout));
+    core_.lanes.move(core_, context_, slot_index_, place_in_lane(rule, state, dead_cause::timeout),
+                     lane_facts());
+  }
+  // What a breaker is told of the attempt, by the step that was judged last.
+  [[nodiscard]] breaker_facts facts_for(const breaker_rule& rule) const noexcept {
+    breaker_facts facts;
+    if (step_.failed) facts = failed_with(rule, step_.error);
+    if (step_.next == decision::step::complete) facts.counts = true;
+    facts.slow = facts.counts && was_slow(core_, context_, rule);
+    return facts;
+  }
+  [[nodiscard]] breaker_facts lane_facts() const noexcept {
+    const live_breaker_rule& rule = core_.queues.at(queue_)->lane_breaker();
+    return rule.is_on() ? facts_for(rule.read()) : breaker_facts{};
+  }
+  void tell_lane_of_it() noexcept {
+    if (!core_.queues.at(queue_)->lane_breaker().is_on()) return;
+    core_.lanes.tell(core_, context_, slot_index_, lane_facts());
   }
   void note_times(std::uint64_t submitted_ns) noexcept {
     if (!core_.has_histograms) return;
@@ -141,13 +160,10 @@ class settlement {
   }
 
   void tell_breaker_of_it() noexcept {
-    if (!core_.running_kinds[kind_].has_breaker) return;
-    const breaker_rule& rule = core_.gates.of_kind(kind_).trips()->rule();
-    breaker_facts facts;
-    if (step_.failed) facts = failed_with(rule, step_.error);
-    if (step_.next == decision::step::complete) facts.counts = true;
-    facts.slow = facts.counts && was_slow(core_, context_, rule);
-    tell_breaker(core_, context_, kind_, context_.now_running.breaker_epoch.load(relaxed), facts);
+    const std::uint32_t mark = context_.now_running.breaker_mark.load(relaxed);
+    if (!is_mark_of(mark, kind_)) return;
+    const breaker_rule rule = core_.gates.of_kind(kind_).trips()->rule();
+    tell_breaker(core_, context_, kind_, mark, facts_for(rule));
   }
 
   void go_on() noexcept {
@@ -174,6 +190,7 @@ class settlement {
       }
       default:
         note_times(job_.submitted_ns);
+        if (step_.failed && job_.has(in_lane)) tell_lane_of_it();
         end_job(core_, context_, slot_index_, word_, step_.cause);
         break;
     }

@@ -57,12 +57,8 @@ struct held_permits {
 
 // Attempts of one kind that did well and that its breaker has not been told of yet (engine/breaking.hpp).
 struct good_ends {
-  std::uint16_t kind = 0;
-  std::uint16_t epoch = 0;
+  std::uint32_t mark = no_breaker_mark;
   std::uint32_t count = 0;
-  [[nodiscard]] bool are_of(unsigned k, std::uint16_t e) const noexcept {
-    return kind == k && epoch == e;
-  }
 };
 
 // Room of ended jobs that has not been given back yet.

@@ -40,7 +40,8 @@ void note_limits(core& c, const limits& wanted) noexcept {
 void change_options(core& c, thread_context& context, ready_queue& queue,
                     const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
-  const lane_rule before = queue.lanes();
+  const lane_rule lanes_before = queue.lanes();
+  const breaker_rule breaker_before = queue.lane_breaker().read();
   const bool starts_to_count = wanted.bytes_max != 0 && !queue.counts_bytes();
   note_limits(c, wanted.limits);
   queue.apply(wanted, c.clock.boot_ns());
@@ -49,7 +50,9 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
   for (const gate_reason r : {gate_reason::at_limit, gate_reason::at_rate}) {
     if (queue.gate().is_closed_for(r) && queue.gate().open(r, c.active)) c.idle.notify();
   }
-  if (queue.lanes() != before) c.lanes.look_again(c, context, queue);
+  if (queue.lanes() != lanes_before || queue.lane_breaker().read() != breaker_before) {
+    c.lanes.look_again(c, context, queue, breaker_before);
+  }
   if (starts_to_count) queue.count_bytes();
   if (lowers || starts_to_count) recall_credits(c, queue);
   if (starts_to_count) weigh_all(c, queue);

@@ -107,12 +107,16 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
   c.say.say(log_level::error, "handler.overrun",
             "a handler is still inside after run_timeout and grace", p.job);
   // Before the swap: afterwards the thread may be at another attempt.
-  const std::uint16_t epoch = watched.now_running.breaker_epoch.load(relaxed);
+  const std::uint32_t mark = watched.now_running.breaker_mark.load(relaxed);
   if (c.settings.given.on_overrun == on_overrun::dead &&
       transition_to_overrun_dead(job.word, word)) {
-    if (c.running_kinds[job.kind].has_breaker) {
-      const breaker_rule& rule = c.gates.of_kind(job.kind).trips()->rule();
-      tell_breaker(c, context, job.kind, epoch, failed_with(rule, error_timeout));
+    if (is_mark_of(mark, job.kind)) {
+      const breaker_rule rule = c.gates.of_kind(job.kind).trips()->rule();
+      tell_breaker(c, context, job.kind, mark, failed_with(rule, error_timeout));
+    }
+    const live_breaker_rule& of_lane = c.queues.at(job.queue)->lane_breaker();
+    if (job.has(in_lane) && of_lane.is_on()) {
+      c.lanes.tell(c, context, id_slot(p.job), failed_with(of_lane.read(), error_timeout));
     }
     note_error(c, job, job.attempt, error_timeout, {});
     end_job(c, context, id_slot(p.job), word, dead_cause::timeout);

@@ -9,6 +9,8 @@
 //
 // An attempt belongs to the epoch in which it started; what it comes to counts only there. When the window
 // is full the three numbers are halved: what is older weighs less, and none of them needs a clock or a list.
+//
+// A rule without a window is that of no breaker: its word is closed, and stays as it is.
 #pragma once
 
 #include <algorithm>
@@ -85,6 +87,14 @@ constexpr breaker_word breaker_start(breaker_word w) noexcept {
   return w.with(static_cast<std::uint16_t>(w.number(0) + 1), w.number(1), 0);
 }
 
+// As it is seen from outside.
+constexpr breaker_state breaker_state_of(const breaker_rule& r, breaker_word w,
+                                         std::uint64_t now_ns) noexcept {
+  if (r.window == 0) return breaker_state::none;
+  if (w.now() == breaker_word::phase::closed) return breaker_state::closed;
+  return breaker_ask_at(w, now_ns) != 0 ? breaker_state::open : breaker_state::half_open;
+}
+
 // What became of an attempt.
 struct breaker_facts {
   bool counts = false;  // else it is as if it had not started
@@ -99,10 +109,19 @@ constexpr bool breaker_trips(const breaker_rule& r, unsigned attempts, unsigned 
          (failed * 100 >= attempts * r.failed_percent || slow * 100 >= attempts * r.slow_percent);
 }
 
+// A full window makes room for the next attempt: once, unless the window was larger before.
+constexpr breaker_word breaker_fade(const breaker_rule& r, breaker_word w) noexcept {
+  unsigned shift = 0;
+  while (w.number(0) >> shift >= r.window) ++shift;
+  return w.with(static_cast<std::uint16_t>(w.number(0) >> shift),
+                static_cast<std::uint16_t>(w.number(1) >> shift),
+                static_cast<std::uint16_t>(w.number(2) >> shift));
+}
+
 // The word after an attempt of that epoch.
 constexpr breaker_word breaker_end(const breaker_rule& r, breaker_word w, std::uint16_t epoch,
                                    const breaker_facts& f, std::uint64_t now_ns) noexcept {
-  if (w.epoch() != epoch || w.now() == breaker_word::phase::open) return w;
+  if (r.window == 0 || w.epoch() != epoch || w.now() == breaker_word::phase::open) return w;
   const std::uint64_t until = now_ns + static_cast<std::uint64_t>(r.open_for.count());
   if (w.now() == breaker_word::phase::half_open) {
     if (!f.counts) return w.with(static_cast<std::uint16_t>(w.number(0) - 1), w.number(1), 0);
@@ -111,10 +130,10 @@ constexpr breaker_word breaker_end(const breaker_rule& r, breaker_word w, std::u
     return well < r.trials ? w.with(w.number(0), well, 0) : w.enter(breaker_word::phase::closed);
   }
   if (!f.counts) return w;
-  const unsigned shift = w.number(0) >= r.window ? 1 : 0;
-  const unsigned attempts = (w.number(0) >> shift) + 1u;
-  const unsigned failed = (w.number(1) >> shift) + (f.failed ? 1u : 0u);
-  const unsigned slow = (w.number(2) >> shift) + (f.slow ? 1u : 0u);
+  w = breaker_fade(r, w);
+  const unsigned attempts = w.number(0) + 1u;
+  const unsigned failed = w.number(1) + (f.failed ? 1u : 0u);
+  const unsigned slow = w.number(2) + (f.slow ? 1u : 0u);
   if (breaker_trips(r, attempts, failed, slow)) return w.open_until(until);
   return w.with(static_cast<std::uint16_t>(attempts), static_cast<std::uint16_t>(failed),
                 static_cast<std::uint16_t>(slow));
@@ -124,12 +143,12 @@ constexpr breaker_word breaker_end(const breaker_rule& r, breaker_word w, std::u
 // many breaker_end() would make of it.
 constexpr breaker_word breaker_end_well(const breaker_rule& r, breaker_word w, std::uint16_t epoch,
                                         std::uint32_t count, std::uint64_t now_ns) noexcept {
-  if (w.epoch() != epoch || w.now() != breaker_word::phase::closed) return w;
+  if (r.window == 0 || w.epoch() != epoch || w.now() != breaker_word::phase::closed) return w;
   while (count != 0) {
-    const unsigned shift = w.number(0) >= r.window ? 1 : 0;
-    const unsigned before = w.number(0) >> shift;
-    const unsigned failed = w.number(1) >> shift;
-    const unsigned slow = w.number(2) >> shift;
+    w = breaker_fade(r, w);
+    const unsigned before = w.number(0);
+    const unsigned failed = w.number(1);
+    const unsigned slow = w.number(2);
     const unsigned attempts = before + std::min<std::uint32_t>(count, r.window - before);
     // As attempts grow the shares fall: of these the first that is enough to judge by decides.
     const unsigned judged = std::max<unsigned>(before + 1, r.attempts_min);
@@ -141,6 +160,30 @@ constexpr breaker_word breaker_end_well(const breaker_rule& r, breaker_word w, s
     count -= attempts - before;
   }
   return w;
+}
+
+// The word to keep when the rule becomes `r`. What a closed one has counted stays, and is judged with the
+// next attempt; an open one is so for the new time at most; trials begin anew, and those that are out are
+// not heard of, so that none is waited for that the new rule does not want. A breaker that is given, or
+// taken away, is closed and knows nothing.
+constexpr breaker_word breaker_adopt(const breaker_rule& before, const breaker_rule& r,
+                                     breaker_word w, std::uint64_t now_ns) noexcept {
+  if (r == before) return w;
+  if (r.window == 0 || before.window == 0) return w.enter(breaker_word::phase::closed);
+  if (w.now() == breaker_word::phase::closed) return w;
+  if (w.now() == breaker_word::phase::half_open) return w.enter(breaker_word::phase::half_open);
+  const breaker_word sooner = w.open_until(now_ns + static_cast<std::uint64_t>(r.open_for.count()));
+  return sooner.until_ns() < w.until_ns() ? sooner : w;
+}
+
+// Until when a breaker is worth keeping whose key has no jobs: for open_for after it was told of an attempt
+// (`told_ns`), or after it could have been tried. 0: it has nothing against its key.
+constexpr std::uint64_t breaker_kept_until(const breaker_rule& r, breaker_word w,
+                                           std::uint64_t told_ns) noexcept {
+  const bool is_closed = w.now() == breaker_word::phase::closed;
+  if (r.window == 0 || (is_closed && w.number(1) == 0 && w.number(2) == 0)) return 0;
+  const bool is_open = w.now() == breaker_word::phase::open;
+  return (is_open ? w.until_ns() : told_ns) + static_cast<std::uint64_t>(r.open_for.count());
 }
 
 }  // namespace pawl

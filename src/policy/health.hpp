@@ -86,9 +86,11 @@ constexpr const alarm_rule& rule_of(const health_rules& r, issue i) noexcept {
     case issue::payload_memory_nearly_full:
       return r.payload_memory_nearly_full;
     case issue::lanes_stopped:
+      return r.lanes_stopped;
+    case issue::breakers_open:
       break;
   }
-  return r.lanes_stopped;
+  return r.breakers_open;
 }
 
 // Can the rules be followed? `clear` above `raise`, and a condition would come and go with each look.
@@ -209,6 +211,7 @@ struct scheduler_sight {
   std::uint64_t payload_bytes = 0;
   std::uint64_t payload_bytes_max = 0;
   std::uint64_t lanes_stopped = 0;
+  std::uint64_t breakers_open = 0;
 };
 
 inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_count;
@@ -223,7 +226,8 @@ inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept 
           seconds_of(seen.timers_late_ns),
           part_of(seen.dead, seen.dead_max),
           part_of(seen.payload_bytes, seen.payload_bytes_max),
-          static_cast<double>(seen.lanes_stopped)};
+          static_cast<double>(seen.lanes_stopped),
+          static_cast<double>(seen.breakers_open)};
 }
 
 }  // namespace pawl

@@ -241,6 +241,10 @@ class writer {
                 m_.lanes.waiting);
     page_.gauge("pawl_lane_stopped_jobs", "Dead jobs that their lanes wait for", {},
                 m_.lanes.stopped);
+    page_.gauge("pawl_lane_breakers_open", "Lanes whose breaker is open or half open", {},
+                m_.lanes.breakers_open);
+    page_.count("pawl_lane_breaker_opened_total", "Times the breaker of a lane has opened", {},
+                m_.lanes.breaker_opened);
     page_.gauge("pawl_jobs_max", "Bound on the jobs alive", {}, h.jobs_max);
     if (h.bytes_max != 0) {
       page_.gauge("pawl_bytes", "Payload bytes of the jobs alive", {}, h.bytes);

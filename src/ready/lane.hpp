@@ -10,6 +10,7 @@
 #include "base/atomic.hpp"
 #include "base/key_hash.hpp"
 #include "base/region.hpp"
+#include "policy/breaker.hpp"
 #include "ready/parking.hpp"
 
 namespace pawl {
@@ -28,6 +29,8 @@ struct lane {
   std::uint32_t running = 0;  // those that were let go and are neither over nor back
   std::uint16_t queue = 0;
   std::uint8_t marks = 0;
+  std::uint32_t told = 0;        // when its breaker was last, rounded up (told_ns())
+  breaker_word trips;            // its breaker (policy/breaker.hpp)
   std::uint64_t arrival_ns = 0;  // of its starts (policy/gcra.hpp)
   std::uint64_t resume_at_ns = UINT64_MAX;
   std::uint64_t held_until_ns = 0;
@@ -37,7 +40,15 @@ struct lane {
   [[nodiscard]] bool has(mark m) const noexcept { return (marks & m) != 0; }
   void put(mark m) noexcept { marks = static_cast<std::uint8_t>(marks | m); }
   void take_off(mark m) noexcept { marks = static_cast<std::uint8_t>(marks & ~m); }
+
+  // Nine years since boot fit.
+  void note_told(std::uint64_t now_ns) noexcept {
+    told = static_cast<std::uint32_t>((now_ns + told_unit_ns - 1) / told_unit_ns);
+  }
+  [[nodiscard]] std::uint64_t told_ns() const noexcept { return told * told_unit_ns; }
+  static constexpr std::uint64_t told_unit_ns = std::uint64_t{1} << 26;
 };
+static_assert(sizeof(lane) == 88, "said in pawl/lane.hpp");
 
 // What a slot remembers of its job's lane.
 struct lane_member {
@@ -46,11 +57,13 @@ struct lane_member {
     running = 1u << 1,   // the lane has let it go
     parked = 1u << 2,    // blocked: its turn in the queue came before that in the lane
     stopping = 1u << 3,  // dead, and in line
+    watched = 1u << 4,   // the lane's breaker let it go, and has not heard what came of it
   };
 
   atomic<std::uint64_t> key_high;
   atomic<std::uint64_t> key_low;
   std::uint8_t notes;
+  std::uint16_t epoch;  // of the breaker that watches
 
   [[nodiscard]] bool has(note n) const noexcept { return (notes & n) != 0; }
 };

@@ -16,6 +16,7 @@
 #include "ready/byte_room.hpp"
 #include "ready/credits.hpp"
 #include "ready/front_list.hpp"
+#include "ready/live_breaker_rule.hpp"
 #include "ready/order_heap.hpp"
 #include "ready/permits.hpp"
 #include "ready/queue_gate.hpp"
@@ -34,6 +35,7 @@ struct lane_rule {
   std::uint32_t concurrency = 1;
   pawl::on_failure on_failure{};
   gcra_rate rate{};
+  const live_breaker_rule* breaker = nullptr;  // null: none
   friend bool operator==(const lane_rule&, const lane_rule&) noexcept = default;
 };
 
@@ -74,6 +76,7 @@ class ready_queue {
     lane_failure_.store(o.lanes.on_failure, relaxed);
     lane_interval_ns_.store(rate.interval_ns, relaxed);
     lane_tolerance_ns_.store(rate.tolerance_ns, relaxed);
+    lane_breaker_.set(o.lanes.breaker);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -87,8 +90,10 @@ class ready_queue {
   [[nodiscard]] lane_rule lanes() const noexcept {
     return {lane_concurrency_.load(relaxed),
             lane_failure_.load(relaxed),
-            {lane_interval_ns_.load(relaxed), lane_tolerance_ns_.load(relaxed)}};
+            {lane_interval_ns_.load(relaxed), lane_tolerance_ns_.load(relaxed)},
+            lane_breaker_.is_on() ? &lane_breaker_ : nullptr};
   }
+  [[nodiscard]] const live_breaker_rule& lane_breaker() const noexcept { return lane_breaker_; }
 
   // Takes a retry from the queue's budget: when it may be due that was wanted at `due_ns`.
   std::uint64_t spend_retry(std::uint64_t due_ns) noexcept {
@@ -183,6 +188,7 @@ class ready_queue {
   atomic<pawl::on_failure> lane_failure_{};
   atomic<std::uint64_t> lane_interval_ns_{0};
   atomic<std::uint64_t> lane_tolerance_ns_{0};
+  live_breaker_rule lane_breaker_;
   queue_gate gate_;
   permits limits_;
   atomic<std::uint32_t> equipped_{0};

@@ -7,7 +7,7 @@
 // has a permit already, so whoever comes meanwhile cannot take the way it freed.
 //
 // Roles       try_enter, leave: any thread that runs jobs.  the line: whoever holds the lock.
-//             close, open, set_limits: one thread at a time.
+//             close, open, set_limits, set_breaker: one thread at a time.
 // Progress    try_enter and leave are lock-free.
 //
 // State       field       written by                 read by    order
@@ -16,6 +16,7 @@
 //                         line                                  a permit; who gives one looks after
 //                                                               (I1)
 //             in_transit_ who grants, who claims     granters   relaxed: a number for rates
+//             trips_      set_breaker, once          all        seq_cst / acquire
 //
 // Invariants  I1  At rest: nobody waits while the gate is open, has a permit left, and its rate and its
 //                 breaker let a start happen that no job in transit is going to use; unless a timer
@@ -28,6 +29,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "base/atomic.hpp"
 #include "ready/breaker.hpp"
@@ -70,10 +72,20 @@ class alignas(cache_line_bytes) start_gate {
       take_off(limited);
     }
   }
-  // Before the first start.
-  void set_breaker(const breaker_rule& rule) { breaker_ = std::make_unique<breaker>(rule); }
-  // Null: it has no breaker.
-  [[nodiscard]] breaker* trips() const noexcept { return breaker_.get(); }
+  // The breaker of that rule, which may be none. It is made with its first rule and stays. One thread at a
+  // time. Null: no memory, and nothing has changed. `closes`: see breaker::set_rule().
+  breaker* set_breaker(const breaker_rule& rule, std::uint64_t now_ns, bool& closes) noexcept {
+    closes = false;
+    if (breaker_ != nullptr) {
+      closes = breaker_->set_rule(rule, now_ns);
+    } else {
+      breaker_.reset(new (std::nothrow) breaker(rule));
+      trips_.store(breaker_.get(), seq_cst);
+    }
+    return breaker_.get();
+  }
+  // Null: it never had a breaker.
+  [[nodiscard]] breaker* trips() const noexcept { return trips_.load(acquire); }
   [[nodiscard]] permits& of() noexcept { return of_; }
   [[nodiscard]] const permits& of() const noexcept { return of_; }
 
@@ -111,7 +123,8 @@ class alignas(cache_line_bytes) start_gate {
   atomic<std::uint32_t> in_transit_{0};
   atomic<std::uint32_t> weight_{1};
   permits of_;
-  std::unique_ptr<breaker> breaker_;
+  atomic<breaker*> trips_{nullptr};
+  std::unique_ptr<breaker> breaker_;  // what it points to
   std::mutex mutex_;
   parked_line line_;
 };

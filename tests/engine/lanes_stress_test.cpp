@@ -218,5 +218,84 @@ TEST(lanes_stress, of_many_keys_come_and_go) {
   EXPECT_TRUE(eventually([&] { return s->read_metrics().lanes.lanes == 0; }));
 }
 
+// Breakers given, changed and taken away while the servers of the lanes go up and down. That no more trials
+// run than may is the property test's business; here nobody waits for ever, in order, and no lane is left.
+TEST(lanes_stress, with_breakers_that_change_forget_nothing_and_nobody) {
+  struct world {
+    std::array<std::atomic<bool>, keys> is_up{};
+    std::array<std::atomic<std::uint32_t>, keys> next{};
+    std::atomic<int> out_of_order{0};
+    std::atomic<std::uint64_t> ran{0};
+  } w;
+  const auto call = [](void* user, context& job, std::span<const std::byte> payload) {
+    auto& of = *static_cast<world*>(user);
+    const auto t = test::value_of<ticketed>(payload);
+    // None runs out of attempts, however long the weather lasts.
+    if (!of.is_up[t.lane].load() && job.attempt() < 250) return outcome::fail();
+    if (of.next[t.lane].exchange(t.number + 1) != t.number) ++of.out_of_order;
+    ++of.ran;
+    return outcome::done();
+  };
+  registry kinds;
+  kind_options how{.max_attempts = 255, .backoff = backoff::fixed(std::chrono::microseconds(300))};
+  const kind_ref plain = kinds.add("plain", call, &w, how);
+  how.blocking = true;
+  const kind_ref blocking = kinds.add("blocking", call, &w, how);
+  options o = test::small_options();
+  o.drains = 4;
+  o.jobs_max = 200'000;
+  const auto s = open_or_exit(o, kinds);
+  const breaker_rule rules[] = {
+      {},
+      {.window = 4, .attempts_min = 2, .open_for = std::chrono::milliseconds(1), .trials = 1},
+      {.window = 2, .attempts_min = 1, .open_for = std::chrono::milliseconds(2), .trials = 3},
+      {.window = 8, .attempts_min = 4, .open_for = std::chrono::microseconds(500), .trials = 2}};
+  const queue_ref queue = queue_or_exit(*s, "q", {.lanes = {.breaker = rules[1]}});
+  std::array<std::string, keys> names;
+  for (unsigned i = 0; i < keys; ++i) names[i] = "lane " + std::to_string(i);
+  std::atomic<bool> stop{false};
+  std::thread weather([&] {
+    test::random_source random(test::fresh_seed());
+    EXPECT_TRUE(eventually([&] { return s->read_metrics().lanes.breaker_opened != 0; }));
+    while (!stop.load()) {
+      w.is_up[test::below<std::size_t>(random, keys)] = test::one_in(random, 2);
+      const breaker_rule& rule = rules[test::below<std::size_t>(random, 4)];
+      if (test::one_in(random, 4)) {
+        EXPECT_TRUE(s->set_options(queue, {.lanes = {.breaker = rule}}));
+      }
+      const lane_ref at{queue, names[test::below<std::size_t>(random, keys)]};
+      if (test::one_in(random, 4)) {
+        EXPECT_TRUE(s->pause(at, std::chrono::microseconds(200)));
+      }
+      EXPECT_TRUE(s->find(at));
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+    for (auto& is_up : w.is_up) is_up = true;
+  });
+  const int each = test::scaled(20'000);
+  constexpr unsigned submitters = 2;
+  test::on_threads(submitters, [&](int t) {
+    test::random_source random(test::fresh_seed() + static_cast<std::uint64_t>(t));
+    std::array<std::uint32_t, keys> numbers{};
+    for (int i = 0; i < each; ++i) {
+      const auto lane = test::below<std::uint32_t>(random, keys / submitters) * submitters +
+                        static_cast<std::uint32_t>(t);
+      const ticketed p{lane, numbers[lane]++};
+      ASSERT_TRUE(s->submit(queue, test::one_in(random, 20) ? blocking : plain, test::bytes_of(p),
+                            {.lane = names[lane]}));
+    }
+  });
+  const auto all = static_cast<std::uint64_t>(each) * submitters;
+  static_cast<void>(eventually([&] { return w.ran > all / 2; }));
+  stop = true;
+  weather.join();
+  EXPECT_TRUE(eventually([&] { return w.ran == all; })) << w.ran << " of " << all;
+  EXPECT_EQ(w.out_of_order, 0);
+  EXPECT_TRUE(eventually([&] { return s->read_metrics().lanes.lanes == 0; }));
+  const lane_metrics left = s->read_metrics().lanes;
+  EXPECT_EQ(left.waiting, 0u);
+  EXPECT_EQ(left.breakers_open, 0u);
+}
+
 }  // namespace
 }  // namespace pawl

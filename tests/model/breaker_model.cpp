@@ -3,8 +3,9 @@
 // What must hold: at rest every job was started once, or waits for a breaker that has opened again, and a
 // timer is set; while it is half open no more trials are out than may be. Method: the breaker is open and
 // its time is over. Threads start a job each by the steps of engine/gating.cpp and breaking.cpp: try, or
-// join the line under the lock after one more look; tell what became of it, then look at the line. The mutex
-// is a toy, the line an array. Seeded bugs leave out one step each.
+// join the line under the lock after one more look; tell what became of it, then look at the line. Another
+// one gives it a new rule (engine/breaker_verbs.cpp), by which it is not to be open for longer. The mutex is
+// a toy, the line an array. Seeded bugs leave out one step each.
 #include <gtest/gtest.h>
 
 #include "explorer/explorer.hpp"
@@ -21,29 +22,43 @@ enum class bug : std::uint8_t {
   ends_without_a_look,
   sets_no_timer,
   takes_a_trial_in_two_steps,
+  changes_without_a_look,
 };
+
+enum class new_rule : std::uint8_t { none, taken_away, one_trial, opens_briefly };
 
 struct shape {
   unsigned jobs = 2;
   unsigned trials = 1;
   unsigned failing = 0;    // jobs whose attempts fail, as bits
   unsigned pointless = 0;  // and that do not count
+  new_rule changes = new_rule::none;
+  bool is_closed = false;  // to begin with
 };
 
 template <shape Shape, bug Bug>
 class breaker_scenario : public scenario {
  public:
   breaker_scenario() {
+    if (Shape.is_closed) return;
     breaker::attempt a;
     static_cast<void>(breaker_.try_start(0, a));
     static_cast<void>(breaker_.end(a.epoch, {.counts = true, .failed = true}, 0));
   }
-  [[nodiscard]] unsigned thread_count() const override { return Shape.jobs; }
+  [[nodiscard]] unsigned thread_count() const override {
+    return Shape.jobs + (Shape.changes != new_rule::none ? 1 : 0);
+  }
 
-  void run(unsigned job) override { go(job); }
+  void run(unsigned thread) override {
+    if (thread < Shape.jobs) return go(thread);
+    static_cast<void>(breaker_.set_rule(rule_after(), now_ns));
+    if (Bug != bug::changes_without_a_look && says_waiting_.load(seq_cst) != 0) admit();
+  }
 
   void at_rest() override {
     if (breaker_.ask_at(now_ns) != 0) {
+      const auto latest = now_ns + static_cast<std::uint64_t>(rule_after().open_for.count());
+      require(breaker_.ask_at(now_ns) < latest + 65'536, "open for longer than its rule says");
       require(waiting_ == 0 || has_timer_, "jobs wait for the time and there is no timer");
     } else {
       require(waiting_ == 0, "a job waits and nobody will look");
@@ -61,6 +76,13 @@ class breaker_scenario : public scenario {
                                      .attempts_min = 1,
                                      .open_for = std::chrono::milliseconds(1),
                                      .trials = Shape.trials};
+  static constexpr breaker_rule rule_after() {
+    breaker_rule r = rule;
+    if (Shape.changes == new_rule::taken_away) r.window = 0;
+    if (Shape.changes == new_rule::one_trial) r.trials = 1;
+    if (Shape.changes == new_rule::opens_briefly) r.open_for = std::chrono::microseconds(100);
+    return r;
+  }
 
   void go(unsigned job) {
     breaker::attempt a;
@@ -98,7 +120,10 @@ class breaker_scenario : public scenario {
 
   void attempt(unsigned job, std::uint16_t epoch) {
     const bool is_trial = breaker_.state(now_ns) == breaker_state::half_open;
-    if (is_trial) require(++out_ <= Shape.trials, "too many trials");
+    // Those of an old rule may be out when the new one begins anew.
+    const unsigned most =
+        Shape.trials + (Shape.changes == new_rule::none ? 0 : rule_after().trials);
+    if (is_trial) require(++out_ <= most, "too many trials");
     static_cast<void>(inside_.load(relaxed));  // others may come in between
     ++started_[job];
     if (is_trial) --out_;
@@ -144,6 +169,12 @@ constexpr shape three_of_two{.jobs = 3, .trials = 2};
 constexpr shape first_fails{.failing = 1};
 constexpr shape all_fail{.jobs = 3, .failing = 7};
 constexpr shape pointless{.pointless = 3};
+constexpr shape taken_away{.changes = new_rule::taken_away};
+constexpr shape taken_away_as_it_fails{.failing = 3, .changes = new_rule::taken_away};
+constexpr shape fewer_trials{.trials = 2, .changes = new_rule::one_trial};
+constexpr shape opens_briefly{.jobs = 1, .failing = 1, .changes = new_rule::opens_briefly};
+constexpr shape closed_opens_briefly{
+    .jobs = 1, .failing = 1, .changes = new_rule::opens_briefly, .is_closed = true};
 
 TEST(breaker_model, a_trial_lets_the_other_through) {
   const report r = explore<breaker_scenario<two, bug::none>>("breaker: 2 jobs, 1 trial");
@@ -170,6 +201,34 @@ TEST(breaker_model, trials_that_do_not_count) {
   EXPECT_FALSE(r.failed) << r;
 }
 
+TEST(breaker_model, one_that_is_taken_away) {
+  const report r = explore<breaker_scenario<taken_away, bug::none>>("breaker: taken away");
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(breaker_model, one_that_is_taken_away_as_its_trial_fails) {
+  const report r =
+      explore<breaker_scenario<taken_away_as_it_fails, bug::none>>("breaker: taken away, fails");
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(breaker_model, fewer_trials_while_some_are_out) {
+  const report r = explore<breaker_scenario<fewer_trials, bug::none>>("breaker: fewer trials");
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(breaker_model, a_shorter_time_as_it_opens_again) {
+  const report r = explore<breaker_scenario<opens_briefly, bug::none>>("breaker: opens briefly");
+  EXPECT_FALSE(r.failed) << r;
+}
+TEST(breaker_model, a_shorter_time_as_it_opens) {
+  const report r =
+      explore<breaker_scenario<closed_opens_briefly, bug::none>>("breaker: closed, opens briefly");
+  EXPECT_FALSE(r.failed) << r;
+}
+
+TEST(breaker_model, finds_who_changes_the_rule_and_does_not_look) {
+  const report r = explore<breaker_scenario<taken_away, bug::changes_without_a_look>>(
+      "breaker, bug: changed, no look", enumeration_only());
+  EXPECT_NE(r.failure.find("nobody will look"), std::string::npos) << r;
+}
 TEST(breaker_model, finds_who_joins_without_another_look) {
   const report r = explore<breaker_scenario<two, bug::does_not_look_again>>("breaker, bug: no look",
                                                                             enumeration_only());

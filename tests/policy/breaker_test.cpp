@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "support/seed.hpp"
@@ -129,7 +130,7 @@ TEST(breaker, many_good_ends_are_as_many_single_ones) {
           const auto attempts = static_cast<std::uint16_t>(counted & 7);
           const auto failures = static_cast<std::uint16_t>((counted >> 3) & 7);
           const auto slows = static_cast<std::uint16_t>(counted >> 6);
-          if (attempts > window || failures > attempts || slows > attempts) continue;
+          if (failures > attempts || slows > attempts) continue;  // the window may have been larger
           const breaker_word w = breaker_word{}.with(attempts, failures, slows);
           breaker_word one_by_one = w;
           for (std::uint32_t count = 0; count <= 20; ++count) {
@@ -154,6 +155,160 @@ TEST(breaker, good_ends_of_another_epoch_or_phase_do_not_count) {
   }
   EXPECT_EQ(breaker_end_well(r, half, half.epoch(), 3, second), half)
       << "trials are told of singly";
+}
+
+// Every word of a toy breaker.
+template <class F>
+void for_each_word(F f) {
+  for (unsigned attempts = 0; attempts <= 5; ++attempts) {
+    for (unsigned failures = 0; failures <= attempts; ++failures) {
+      f(breaker_word{}.with(static_cast<std::uint16_t>(attempts),
+                            static_cast<std::uint16_t>(failures), 0));
+    }
+  }
+  for (const std::uint64_t until : {0u, 1u, 2u, 5u}) {
+    f(breaker_word{}.open_until(until * second));
+  }
+  for (std::uint16_t out = 0; out <= 4; ++out) {
+    for (std::uint16_t did_well = 0; did_well <= out; ++did_well) {
+      f(breaker_word{}.enter(phase::half_open).with(out, did_well, 0));
+    }
+  }
+}
+std::vector<breaker_rule> toy_rules() {
+  std::vector<breaker_rule> rules{{}, {.attempts_min = 1, .trials = 2}};
+  for (std::uint16_t window = 1; window <= 4; ++window) {
+    for (std::uint16_t trials = 1; trials <= 3; ++trials) {
+      for (const duration open_for : {duration(1s), duration(3s)}) {
+        rules.push_back(
+            {.window = window, .attempts_min = 1, .open_for = open_for, .trials = trials});
+      }
+    }
+  }
+  return rules;
+}
+
+TEST(breaker, takes_on_a_new_rule_in_every_state) {
+  constexpr std::uint64_t now = second;
+  for (const breaker_rule& before : toy_rules()) {
+    for (const breaker_rule& r : toy_rules()) {
+      for_each_word([&](breaker_word w) {
+        const breaker_word next = breaker_adopt(before, r, w, now);
+        if (r == before) {
+          ASSERT_EQ(next, w);
+          return;
+        }
+        if (before.window == 0 || r.window == 0) {
+          ASSERT_EQ(next, w.enter(phase::closed)) << "attempts from before are not heard of";
+          return;
+        }
+        ASSERT_EQ(next.now(), w.now());
+        switch (w.now()) {
+          case phase::closed: {
+            ASSERT_EQ(next, w) << "what it has counted stays";
+            const breaker_word after_one = breaker_end(r, next, next.epoch(), well, now);
+            if (after_one.now() == phase::closed) {
+              ASSERT_LE(after_one.number(0), r.window);
+            }
+            break;
+          }
+          case phase::open: {
+            const std::uint64_t latest = now + static_cast<std::uint64_t>(r.open_for.count());
+            ASSERT_LE(next.until_ns(), std::max(now, w.until_ns()));
+            ASSERT_LT(next.until_ns(), latest + unit);
+            ASSERT_GE(next.until_ns(), std::min(w.until_ns(), latest));
+            break;
+          }
+          case phase::half_open:
+            ASSERT_NE(next.epoch(), w.epoch());
+            ASSERT_EQ(breaker_ready(r, next, now, 9), r.trials) << "they begin anew";
+            break;
+        }
+      });
+    }
+  }
+}
+
+TEST(breaker, a_rule_without_a_window_hears_nothing) {
+  const breaker_rule none;
+  for_each_word([&](breaker_word w) {
+    for (const breaker_facts& f : {well, failed, slow, nothing}) {
+      ASSERT_EQ(breaker_end(none, w, w.epoch(), f, second), w);
+    }
+    ASSERT_EQ(breaker_end_well(none, w, w.epoch(), 7, second), w);
+    ASSERT_EQ(breaker_state_of(none, w, second), breaker_state::none);
+    ASSERT_EQ(breaker_kept_until(none, w, second), 0u);
+  });
+}
+
+TEST(breaker, says_its_state) {
+  const breaker_rule r{.window = 1, .attempts_min = 1, .open_for = 2s};
+  EXPECT_EQ(breaker_state_of(r, {}, second), breaker_state::closed);
+  const breaker_word open = after(r, {}, failed, 1);
+  EXPECT_EQ(breaker_state_of(r, open, second), breaker_state::open);
+  EXPECT_EQ(breaker_state_of(r, open, open.until_ns()), breaker_state::half_open);
+  EXPECT_EQ(breaker_state_of(r, breaker_start(open), open.until_ns()), breaker_state::half_open);
+}
+
+TEST(breaker, is_worth_keeping_for_a_while_if_it_knows_of_a_failure) {
+  const breaker_rule r{.window = 4, .attempts_min = 4, .slow_percent = 100, .open_for = 2s};
+  constexpr std::uint64_t told = 5 * second;
+  EXPECT_EQ(breaker_kept_until(r, {}, told), 0u);
+  EXPECT_EQ(breaker_kept_until(r, after(r, {}, well, 3), told), 0u);
+  EXPECT_EQ(breaker_kept_until(r, after(r, {}, failed, 1), told), told + 2 * second);
+  EXPECT_EQ(breaker_kept_until(r, after(r, {}, slow, 1), told), told + 2 * second);
+  EXPECT_EQ(breaker_kept_until(r, after(r, after(r, {}, failed, 1), well, 9), told), 0u)
+      << "it has faded";
+  const breaker_word open = after(r, {}, failed, 4, told);
+  EXPECT_EQ(breaker_kept_until(r, open, told), open.until_ns() + 2 * second);
+  EXPECT_EQ(breaker_kept_until(r, breaker_start(open), told), told + 2 * second);
+}
+
+// Whatever the order of starts, ends and new rules: when its time has come and no trial is out that it hears
+// of, it lets one through.
+TEST(breaker, never_waits_for_what_does_not_come) {
+  test::random_source random(test::fresh_seed());
+  const std::vector<breaker_rule> rules = toy_rules();
+  const auto any_rule = [&] { return rules[test::below<std::size_t>(random, rules.size())]; };
+  for (int round = 0; round < 500; ++round) {
+    breaker_rule r = any_rule();
+    breaker_word w;
+    std::vector<std::uint16_t> out;  // epochs
+    std::uint64_t now = second;
+    for (int step = 0; step < 300; ++step) {
+      now += test::below(random, second);
+      switch (test::below<int>(random, 5)) {
+        case 0: {
+          const breaker_rule next = any_rule();
+          w = breaker_adopt(r, next, w, now);
+          r = next;
+          break;
+        }
+        case 1:
+        case 2:
+          if (breaker_ready(r, w, now, 1) == 0) break;
+          w = breaker_start(w);
+          out.push_back(w.epoch());
+          break;
+        default: {
+          if (out.empty()) break;
+          const std::size_t i = test::below<std::size_t>(random, out.size());
+          const breaker_facts f[] = {well, failed, slow, nothing};
+          w = breaker_end(r, w, out[i], f[test::below<std::size_t>(random, 4)], now);
+          out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+      }
+      const auto heard = std::count(out.begin(), out.end(), w.epoch());
+      if (w.now() == phase::half_open) {
+        ASSERT_EQ(w.number(0) - w.number(1), heard);
+        ASSERT_LE(w.number(0), r.trials);
+      }
+      if (heard == 0 || w.now() == phase::open) {
+        ASSERT_NE(breaker_ready(r, w, std::max(now, breaker_ask_at(w, now)), 1), 0u)
+            << "round " << round << ", step " << step;
+      }
+    }
+  }
 }
 
 // The same in plain numbers, without packing.

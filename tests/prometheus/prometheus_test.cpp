@@ -388,6 +388,18 @@ TEST(prometheus_test, breakers_are_there_where_kinds_have_one) {
   EXPECT_EQ(p.sum("pawl_breaker_opened_total"), 6);
 }
 
+TEST(prometheus_test, breakers_of_lanes_are_summed_up_without_their_keys) {
+  metrics m;
+  m.lanes.lanes = 1'000'000;
+  m.lanes.breakers_open = 3;
+  m.lanes.breaker_opened = 5;
+  const parsed_text p = parse(to_prometheus(m));
+  ASSERT_FALSE(HasFailure());
+  EXPECT_EQ(p.sum("pawl_lane_breakers_open"), 3);
+  EXPECT_EQ(p.sum("pawl_lane_breaker_opened_total"), 5);
+  EXPECT_EQ(p.sum("pawl_lanes"), 1'000'000);
+}
+
 TEST(prometheus_test, an_empty_scheduler_is_a_valid_page) {
   const parsed_text p = parse(to_prometheus(metrics{}));
   EXPECT_FALSE(HasFailure());
