@@ -5,6 +5,7 @@
 #include "pawl/condition.hpp"
 #include "pawl/error.hpp"
 #include "pawl/job.hpp"
+#include "pawl/memory.hpp"
 
 namespace pawl {
 
@@ -45,7 +46,11 @@ constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_fu
                                                                 "dead_letters_nearly_full",
                                                                 "payload_memory_nearly_full",
                                                                 "lanes_stopped",
-                                                                "breakers_open"};
+                                                                "breakers_open",
+                                                                "memory_low"};
+constexpr std::array<std::string_view, memory_pool_count> pool_names{
+    "slots", "side_tables", "payloads", "places",     "timers",
+    "keys",  "queues",      "threads",  "histograms", "dead_letters"};
 constexpr std::array<std::string_view, 3> severity_names{"info", "warning", "error"};
 constexpr std::array<std::string_view, 3> status_names{"ok", "degraded", "unhealthy"};
 }  // namespace
@@ -70,6 +75,9 @@ std::string_view name(reject r) noexcept {
 }
 std::string_view name(issue i) noexcept {
   return at(issue_names, i);
+}
+std::string_view name(memory_pool p) noexcept {
+  return at(pool_names, p);
 }
 std::string_view name(severity s) noexcept {
   return at(severity_names, s);

@@ -8,6 +8,7 @@
 
 #include "base/atomic.hpp"
 #include "engine/intake.hpp"
+#include "engine/scarcity.hpp"
 #include "scheduler_impl.hpp"
 
 namespace pawl {
@@ -45,7 +46,7 @@ class call_context {
 };
 
 bool is_full(reject r) noexcept {
-  return r == reject::queue_full || r == reject::scheduler_full;
+  return r == reject::queue_full || r == reject::scheduler_full || r == reject::memory;
 }
 
 // A guess when a full queue has room again.
@@ -154,6 +155,10 @@ submit_answer scheduler::submit(queue_ref queue, kind_ref kind, std::span<const 
     }
     answer = take_in(impl_->core->parts(), *context, queue, kind, payload, how);
     if (answer) return answer;
+    if (answer.reason == reject::memory) {
+      answer = take_in_scarce(impl_->core->parts(), *context, queue, kind, payload, how);
+      if (answer) return answer;
+    }
     lacks = {context->may_block(), context->bytes_wanted};
   } while (impl_->wait_for_room(queue, answer.reason, lacks, until));
   impl_->count_rejected(queue, kind, answer.reason, 1);

@@ -37,8 +37,10 @@ enum class issue : std::uint8_t {
                                // system is kept for later payloads of similar size
   lanes_stopped,               // dead jobs that their lanes wait for (on_failure::block)
   breakers_open,               // kinds and lanes whose breaker is open or half open
+  memory_low,  // the part of options::memory_bytes_max that is not free for jobs with small payloads:
+               // memory_report::free_bytes
 };
-inline constexpr std::size_t issue_count = 14;
+inline constexpr std::size_t issue_count = 15;
 inline constexpr std::size_t queue_issue_count = 6;  // they come first
 
 // waiting_long and stalled are not looked for in a queue that is closed (paused, held, at a limit, stopped),
@@ -83,6 +85,7 @@ struct health_rules {
   alarm_rule payload_memory_nearly_full{0.9, 0.8, {}, std::chrono::seconds(5)};
   alarm_rule lanes_stopped{1, 1, {}, {}};
   alarm_rule breakers_open{1, 1, {}, {}};
+  alarm_rule memory_low{0.9, 0.8, {}, std::chrono::seconds(5)};
 };
 
 // The enumerators' own names.

@@ -7,6 +7,7 @@
 
 #include "pawl/condition.hpp"
 #include "pawl/job.hpp"
+#include "pawl/memory.hpp"
 #include "pawl/options.hpp"
 
 namespace pawl {
@@ -52,6 +53,7 @@ struct health_report {
   std::uint64_t bytes = 0;                 // payload bytes of those, exact; 0 without a bound
   std::uint64_t bytes_max = 0;             // 0: no bound
   std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
+  memory_report memory;                    // taken from the system for everything
   bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer
   std::vector<queue_health> queues;
   std::vector<thread_health> threads;

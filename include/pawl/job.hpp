@@ -134,7 +134,8 @@ enum class reject : std::uint8_t {
   no_space,        // the disk is full
   log_full,        // the log waits for a checkpoint
   log_failed,      // the log has failed; see health()
-  memory,          // the system, or options::payload_memory_bytes_max, has no more memory for it
+  memory,          // the system, options::memory_bytes_max or payload_memory_bytes_max has no more
+                   // memory for it
   too_large,       // the payload is above options::payload_bytes_max, or above a whole bytes_max
   unknown_kind,    // the kind is not of this scheduler's registry
   unknown_queue,   // the queue_ref is not of this scheduler

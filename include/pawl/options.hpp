@@ -69,8 +69,13 @@ struct options {
   std::size_t payload_bytes_max = 1u << 20;    // of one payload; at most 1 MiB
   std::uint64_t payload_memory_bytes_max = 0;  // of all payloads above 64 bytes; 0: a quarter of
                                                // the machine's memory
-  std::uint32_t dead_in_memory = 100'000;      // dead jobs that find() still knows
-  unsigned blocking_threads_max = 64;          // threads for kinds declared blocking; 1 to 4,096
+  // Of everything that grows with the load; 0: no bound beyond the others. When it is used up submits are
+  // refused, or wait, or shed, and what was accepted goes on: see pawl/memory.hpp. One that is too small to
+  // work with is errc::invalid, and the log names what it needs: 18 MB, and 24 KB for each thread there may
+  // be (67, drains, replacements_max and blocking_threads_max).
+  std::uint64_t memory_bytes_max = 0;
+  std::uint32_t dead_in_memory = 100'000;  // dead jobs that find() still knows
+  unsigned blocking_threads_max = 64;      // threads for kinds declared blocking; 1 to 4,096
   duration blocking_idle = std::chrono::seconds(10);  // an idle one of them leaves after this
   duration spin = std::chrono::microseconds(20);      // an idle drain looks this long, then sleeps
   duration ageing = std::chrono::seconds(1);  // a band of rank r is served before higher ones when
@@ -95,7 +100,8 @@ struct options {
   job_hooks hooks{};
 };
 
-// What submit() does when the queue has no room: jobs_max live jobs, or too many bytes for the new one.
+// What submit() does when the queue has no room: jobs_max live jobs, too many bytes for the new one, or nothing
+// left of options::memory_bytes_max, which is reject::memory in the place of queue_full.
 enum class when_full : std::uint8_t {
   reject,  // answer reject::queue_full at once
   block,   // wait up to queue_options::block_for for room; from inside a handler: reject

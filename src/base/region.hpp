@@ -21,6 +21,11 @@ class region {
   // Makes the first `bytes` usable, zero-filled where they were not yet. Rounded up to step_bytes,
   // so that huge pages can serve. False: no memory. Not for two threads at a time.
   bool commit(std::size_t bytes) noexcept;
+  // How many bytes more that takes.
+  [[nodiscard]] std::size_t growth_for(std::size_t bytes) const noexcept {
+    const std::size_t wanted = (bytes + step_bytes - 1) / step_bytes * step_bytes;
+    return wanted > committed_ ? wanted - committed_ : 0;
+  }
 
   // Gives the memory of [from, from + bytes) back to the system. The range stays usable and is
   // zero-filled when it is touched again. Both are multiples of step_bytes; the range is committed.

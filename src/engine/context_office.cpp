@@ -44,7 +44,9 @@ thread_context* context_office::add_locked(context_role role, unsigned index) no
   magazine* const spare = jobs_.take_magazine();
   if (current == nullptr || spare == nullptr) return nullptr;
   try {
-    all_.push_back(std::make_unique<thread_context>(role, index, current, spare));
+    all_.push_back(std::make_unique<thread_context>(role, index, current, spare, budget_));
+    // There are a few of them at most, and a thread without one can do nothing at all.
+    memory_account(budget_, memory_pool::threads).take(sizeof(thread_context), need::accepted);
     if (role == context_role::application) free_.reserve(application_contexts_ + 1);
     return all_.back().get();
   } catch (const std::bad_alloc&) {

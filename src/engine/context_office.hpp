@@ -15,7 +15,7 @@ namespace pawl {
 
 class context_office {
  public:
-  explicit context_office(slab& jobs) noexcept : jobs_(jobs) {}
+  context_office(slab& jobs, memory_budget* budget) noexcept : jobs_(jobs), budget_(budget) {}
 
   static constexpr unsigned application_contexts_max = 64;
 
@@ -42,6 +42,7 @@ class context_office {
   thread_context* add_locked(context_role role, unsigned index) noexcept;
 
   slab& jobs_;
+  memory_budget* const budget_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<thread_context>> all_;
   std::vector<thread_context*> free_;  // lent last, given back first: its magazines are warm

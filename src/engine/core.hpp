@@ -24,6 +24,7 @@
 #include "engine/timers.hpp"
 #include "engine/unique_keys.hpp"
 #include "engine/watchdog.hpp"
+#include "job/memory_budget.hpp"
 #include "job/payload_arena.hpp"
 #include "job/slab.hpp"
 #include "pawl/options.hpp"
@@ -85,19 +86,21 @@ struct core {
         has_histograms(s.given.histograms),
         watches_starts(s.given.histograms || s.given.hooks.on_start != nullptr),
         say(s.given.log, c),
-        jobs(s.slots, s.magazines),
-        payloads(s.given.payload_memory_bytes_max),
+        memory(s.given.memory_bytes_max),
+        jobs(s.slots, s.magazines, &memory),
+        payloads(s.given.payload_memory_bytes_max, &memory),
+        queues(&memory),
         room(s.given.jobs_max),
         bytes(s.given.bytes_max),
         rings(s.drains + s.replacements),
-        contexts(jobs),
-        gates(r.entries().size()),
+        contexts(jobs, &memory),
+        gates(r.entries().size(), &memory),
         lot(s.slots),
-        lanes(s.slots),
+        lanes(s.slots, &memory),
         order(s.slots),
-        keys(jobs),
-        dead(s.given.dead_in_memory),
-        due_later(c.boot_ns(), s.timer_entries, timer_alarm),
+        keys(jobs, &memory),
+        dead(s.given.dead_in_memory, &memory),
+        due_later(c.boot_ns(), s.timer_entries, timer_alarm, &memory),
         seed(s.seed),
         drains_alive(s.given.executor == executor::external ? 0 : s.drains) {
     for (auto& cell : last_ready_ns) cell.at.store(c.boot_ns(), relaxed);
@@ -114,6 +117,8 @@ struct core {
   std::uint16_t tag = 0;       // queue_ref::scheduler
 
   messages say;
+  memory_budget memory;
+  const memory_account places_account{&memory, memory_pool::places};
   slab jobs;
   payload_arena payloads;
   queue_table queues;

@@ -12,6 +12,8 @@
 #include <optional>
 #include <unordered_map>
 
+#include "job/memory_budget.hpp"
+
 namespace pawl {
 
 class dead_letters {
@@ -21,10 +23,12 @@ class dead_letters {
     std::uint64_t died_ns = 0;
   };
 
-  explicit dead_letters(std::uint32_t jobs_max) noexcept : jobs_max_(jobs_max) {}
+  dead_letters(std::uint32_t jobs_max, memory_budget* budget) noexcept
+      : jobs_max_(jobs_max), account_(budget, memory_pool::dead_letters) {}
 
-  // Keeps the slot of a job that died. The slot the caller must free now, if any: the oldest one's,
-  // or this one's if none are kept or there is no memory for the list.
+  // Keeps the slot of a job that died. The slot the caller must free now, if any: the oldest one's, if that
+  // is one too many or the budget has nothing for a longer list; or this one's if none are kept or there is
+  // no memory for it.
   std::optional<std::uint32_t> keep(std::uint32_t slot, std::uint64_t died_ns) noexcept {
     if (jobs_max_ == 0) return slot;
     const std::lock_guard lock(mutex_);
@@ -36,10 +40,32 @@ class dead_letters {
       numbers_.erase(slot);
       return slot;
     }
-    if (letters_.size() <= jobs_max_) return std::nullopt;
-    const std::uint32_t oldest = letters_.begin()->second.slot;
-    take_out(letters_.begin());
-    return oldest;
+    if (letters_.size() <= jobs_max_ && count_memory()) return std::nullopt;
+    return take_oldest();
+  }
+
+  // Gives up the oldest one for want of memory, if more than `kept_min` are there: the slot is the caller's.
+  std::optional<std::uint32_t> purge_oldest(std::uint64_t kept_min) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (letters_.size() <= kept_min) return std::nullopt;
+    ++purged_;
+    return take_oldest();
+  }
+  // The same with the letter of that slot, if it is here and is_still() says so under the lock.
+  template <class F>
+  bool purge(std::uint32_t slot, F is_still) noexcept {
+    bool is_purged = false;
+    look_at(slot, [&](const letter&) {
+      is_purged = is_still();
+      purged_ += is_purged ? 1 : 0;
+      return is_purged;
+    });
+    return is_purged;
+  }
+  // How many of both, ever.
+  [[nodiscard]] std::uint64_t purged() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return purged_;
   }
 
   // Calls f(number, letter) for each from `number` on, oldest death first, until it says false. Under
@@ -70,12 +96,32 @@ class dead_letters {
   }
 
  private:
+  // Nodes of both tables, of so many letters at once; what was counted stays so.
+  static constexpr std::size_t counted_at_once = 256;
+  static constexpr std::size_t letter_bytes = 160;
+
+  bool count_memory() noexcept {
+    if (letters_.size() <= counted_) return true;
+    // The first ones are few, and some must be kept: so they are not refused.
+    const need why = counted_ < memory_report::letters_kept_min ? need::accepted : need::wanted;
+    if (!account_.take(counted_at_once * letter_bytes, why)) return false;
+    counted_ += counted_at_once;
+    return true;
+  }
+  std::uint32_t take_oldest() noexcept {
+    const std::uint32_t oldest = letters_.begin()->second.slot;
+    take_out(letters_.begin());
+    return oldest;
+  }
   void take_out(std::map<std::uint64_t, letter>::iterator at) noexcept {
     numbers_.erase(at->second.slot);
     letters_.erase(at);
   }
 
   const std::uint32_t jobs_max_;
+  const memory_account account_;
+  std::size_t counted_ = 0;  // letters of which the budget knows
+  std::uint64_t purged_ = 0;
   mutable std::mutex mutex_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, letter> letters_;                   // by number: the order of deaths

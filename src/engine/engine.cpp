@@ -15,6 +15,22 @@
 
 namespace pawl {
 
+namespace {
+
+// The number it needs does not fit in a failure.
+status check_memory(const core_settings& s, const clock_source& clock) noexcept {
+  const std::uint64_t given = s.given.memory_bytes_max;
+  const std::uint64_t needed = memory_bytes_min(s);
+  if (given == 0 || given >= needed) return std::monostate{};
+  messages(s.given.log, clock)
+      .say(log_level::error, "open.memory",
+           "options.memory_bytes_max is " + std::to_string(given) +
+               ", and these options need at least " + std::to_string(needed));
+  return failure{errc::invalid, 0, "options.memory_bytes_max"};
+}
+
+}  // namespace
+
 result<std::unique_ptr<engine>> engine::build(const options& wanted, const registry& kinds,
                                               const environment& world) {
   if (const status ok = check_kinds(kinds); !ok) return ok.error();
@@ -26,6 +42,7 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   if (stepped) chosen.executor = executor::stepped;
   const result<core_settings> settings = settle(chosen, this_machine());
   if (!settings) return settings.error();
+  if (const status enough = check_memory(*settings, *world.clock); !enough) return enough.error();
   std::unique_ptr<engine> e(new engine(*settings, kinds, world, membarrier_register()));
   if (!e->alarm_.is_ready()) return failure{errc::io, EMFILE, "timer thread"};
   if (!e->core_.jobs.is_ready()) return failure{errc::memory, 0, "slab"};

@@ -129,6 +129,7 @@ class engine {
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
   void count_living(int change) noexcept;
   void note_entered() noexcept;
+  bool wait_for_memory(ready_queue& queue, std::chrono::steady_clock::time_point until);
   health_report describe_health(const std::vector<tally_sums>& queues) const;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   // Neither: the scheduler.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/atomic.hpp"
+#include "job/memory_budget.hpp"
 #include "ready/start_gate.hpp"
 
 namespace pawl {
@@ -38,7 +39,7 @@ class gate_table {
  public:
   static constexpr unsigned tenants_max = 65'535;
 
-  explicit gate_table(std::size_t kinds) {
+  gate_table(std::size_t kinds, memory_budget* budget) : account_(budget, memory_pool::queues) {
     for (std::size_t i = 0; i < kinds; ++i) {
       kinds_.push_back(std::make_unique<start_gate>(
           make_gate_id(gate_part::kind, static_cast<std::uint32_t>(i))));
@@ -60,6 +61,9 @@ class gate_table {
     const auto number = static_cast<unsigned>(tenants_.size()) + 1;
     full = number > tenants_max;
     if (full) return 0;
+    // With its name and a node of the map; now and then a chunk, counted with those it is for.
+    const std::size_t bytes = sizeof(start_gate) + name.size() + 160;
+    if (!account_.take(bytes, need::wanted)) return 0;
     try {
       if (chunks_[number / chunk_tenants].load(relaxed) ==
           nullptr) {  // relaxed: written under the lock
@@ -71,6 +75,7 @@ class gate_table {
       numbers_.emplace(name, number);
       tenants_.push_back(std::move(gate));
     } catch (const std::bad_alloc&) {
+      account_.give(bytes);
       return 0;
     }
     (*chunks_[number / chunk_tenants].load(relaxed))[number % chunk_tenants].store(
@@ -96,6 +101,7 @@ class gate_table {
   static constexpr unsigned chunk_tenants = 256;
   using chunk = std::array<atomic<start_gate*>, chunk_tenants>;
 
+  const memory_account account_;
   std::vector<std::unique_ptr<start_gate>> kinds_;
   mutable std::array<atomic<chunk*>, (tenants_max + 1) / chunk_tenants> chunks_{};
   std::mutex mutex_;

@@ -62,6 +62,9 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
     const breaker* const of = c.gates.of_kind(static_cast<unsigned>(i)).trips();
     if (of != nullptr && !of->is_closed()) ++s.breakers_open;
   }
+  const memory_report memory = describe_memory(c);
+  s.memory_bytes_max = memory.bytes_max;
+  s.memory_bytes = memory.bytes_max - std::min(memory.bytes_max, memory.free_bytes);
   return s;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/ordered_intake.hpp"
 #include "engine/payload_storing.hpp"
 #include "engine/placing.hpp"
+#include "engine/scarcity.hpp"
 #include "engine/unique_jobs.hpp"
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
@@ -188,7 +189,8 @@ bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> 
     band::producer* const token = a.context.producer_of(a.share, a.queue, band);
     pawl::band& fifo = a.queue.band_of(band);
     pushed = token != nullptr &&
-             (places.size() == 1 ? fifo.push(*token, places[0]) : fifo.push(*token, places));
+             (places.size() == 1 ? fifo.push(*token, places[0], a.c.places_account, need::wanted)
+                                 : fifo.push(*token, places, a.c.places_account, need::wanted));
   }
   if (!pushed) {
     undo(a, places);
@@ -415,12 +417,16 @@ submit_answers take_in(core& c, thread_context& context, queue_ref queue, kind_r
   bulk b{{c, context, *c.queues.at(queue.index), *share, kind.index,
           c.running_kinds[kind.index].attempts_max, c.clock.boot_ns()},
          answer};
-  for (std::size_t i = 0; i < specs.size() && answer.reason == reject::none; ++i) {
-    job_id id;
-    answer.reason = b.add(specs[i], specs.size() - i, id);
-    if (!ids.empty()) ids[i] = id;
-  }
-  if (!b.flush()) answer.reason = reject::memory;
+  scarcity scarce(c, context);
+  do {
+    answer.reason = reject::none;
+    for (std::size_t i = answer.accepted; i < specs.size() && answer.reason == reject::none; ++i) {
+      job_id id;
+      answer.reason = b.add(specs[i], specs.size() - i, id);
+      if (!ids.empty()) ids[i] = id;
+    }
+    if (!b.flush()) answer.reason = reject::memory;
+  } while (answer.reason == reject::memory && scarce.make_memory(b.a.queue, *share, b.band));
   put_credits(b.a, b.credits);
   return answer;
 }

@@ -7,7 +7,8 @@
 
 namespace pawl {
 
-// Both accept what they can at once and never wait; `full` reasons are the caller's to wait for.
+// Both accept what they can at once and never wait; `full` reasons are the caller's to wait for, and a single
+// job that finds no memory is the caller's to try again (engine/scarcity.hpp).
 // Count what they accept and not what they reject.
 submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_ref kind,
                       std::span<const std::byte> payload, const job_options& how) noexcept;

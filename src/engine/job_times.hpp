@@ -2,8 +2,8 @@
 //
 // Roles       record: the one thread that holds the context.  add_to: any thread.
 // Progress    wait-free, but where a time comes into a group of 16 buckets for the first time: that
-//             allocates 128 bytes. Without memory for it the time is not counted. Times of the same kind
-//             of work lie in a few groups; there are 60.
+//             allocates 128 bytes. Without memory for it, or when the budget is low, the time is not
+//             counted. Times of the same kind of work lie in a few groups; there are 60.
 // State       field     written by              read by   order
 //             groups_   owner, once each        readers   release / acquire
 //             buckets   owner                   readers   relaxed: each count stands for itself
@@ -17,6 +17,7 @@
 #include <new>
 
 #include "base/atomic.hpp"
+#include "job/memory_budget.hpp"
 #include "pawl/histogram.hpp"
 #include "pawl/metrics.hpp"
 
@@ -24,7 +25,7 @@ namespace pawl {
 
 class time_recorder {
  public:
-  time_recorder() noexcept = default;
+  explicit time_recorder(const memory_account& account = {}) noexcept : account_(account) {}
   time_recorder(const time_recorder&) = delete;
   time_recorder& operator=(const time_recorder&) = delete;
   ~time_recorder() {
@@ -36,7 +37,7 @@ class time_recorder {
     atomic<group*>& place = groups_[bucket / group_buckets];
     group* g = place.load(relaxed);
     if (g == nullptr) [[unlikely]] {
-      g = new (std::nothrow) group{};
+      g = make_group();
       if (g == nullptr) return;
       place.store(g, release);
     }
@@ -64,12 +65,23 @@ class time_recorder {
   static constexpr std::size_t group_buckets = 16;
   using group = std::array<atomic<std::uint64_t>, group_buckets>;
 
+  [[gnu::noinline, gnu::cold]] group* make_group() noexcept {
+    if (!account_.take(sizeof(group), need::dispensable)) return nullptr;
+    auto* const made = new (std::nothrow) group{};
+    if (made == nullptr) account_.give(sizeof(group));
+    return made;
+  }
+
+  const memory_account account_;
   std::array<atomic<group*>, histogram::bucket_count / group_buckets> groups_{};
   atomic<std::uint64_t> sum_{0};  // in nanoseconds; that of a long backlog does not fit
   atomic<std::uint64_t> carries_{0};
 };
 
 struct job_times {
+  explicit job_times(const memory_account& account) noexcept
+      : wait(account), lag(account), run(account), total(account) {}
+
   time_recorder wait;
   time_recorder lag;
   time_recorder run;

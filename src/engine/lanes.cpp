@@ -109,8 +109,17 @@ void lane_table::take_out(shard& s, lane& l, std::uint32_t slot_index) noexcept 
   m.notes &= lane_member::numbered;
 }
 
+// What members are linked and noted by is there, and is counted from the first of them on.
+bool lane_table::prepare_rows(slab& jobs) noexcept {
+  if (has_rows_.load(relaxed)) return true;
+  if (!jobs.add_rows(row::lanes, sizeof(parked_link) + sizeof(lane_member))) return false;
+  has_rows_.store(true, relaxed);
+  return true;
+}
+
 reject lane_table::join(core& c, thread_context& context, std::uint32_t slot_index,
                         std::string_view key, bool has_place) noexcept {
+  if (!prepare_rows(c.jobs)) return reject::memory;
   const std::uint16_t queue = c.jobs[slot_index].queue;
   const key_hash hash = hash_of(c, key, queue);
   shard& s = shard_of(hash);

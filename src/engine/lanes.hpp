@@ -42,6 +42,7 @@
 #include "base/atomic.hpp"
 #include "base/key_hash.hpp"
 #include "job/key_table.hpp"
+#include "job/slab.hpp"
 #include "job/slot.hpp"
 #include "pawl/job.hpp"
 #include "pawl/lane.hpp"
@@ -57,7 +58,9 @@ class thread_context;
 
 class lane_table {
  public:
-  explicit lane_table(std::size_t slots) noexcept : lot_(slots), members_(slots) {}
+  lane_table(std::size_t slots, memory_budget* budget) noexcept : lot_(slots), members_(slots) {
+    for (shard& s : shards_) s.lanes.set_account({budget, memory_pool::keys});
+  }
   [[nodiscard]] bool is_ready() const noexcept { return lot_.is_ready() && members_.is_ready(); }
 
   // Makes the job in a free slot a member of the lane, which is made if need be; with `has_place` it is
@@ -118,6 +121,7 @@ class lane_table {
 
   // The table goes by the other half of the hash.
   shard& shard_of(const key_hash& key) noexcept { return shards_[key.high >> (64 - shard_bits)]; }
+  bool prepare_rows(slab& jobs) noexcept;
   static std::uint64_t tag_of(const key_hash& key) noexcept;
   lane* find_or_add(shard& s, const key_hash& key, std::uint16_t queue) noexcept;
   lane& lane_of(shard& s, std::uint32_t slot_index) noexcept;
@@ -136,6 +140,7 @@ class lane_table {
 
   parking_lot lot_;  // owner 1: in line
   lane_members members_;
+  atomic<bool> has_rows_{false};  // relaxed: set after the slab has counted them, and never reset
   std::array<shard, 1u << shard_bits> shards_;
 };
 

@@ -21,7 +21,7 @@ inline void note_order(const admission& a, std::uint32_t slot_index,
 // False: no memory. Cold, so that it adds nothing to the way of other submits.
 [[gnu::cold]] inline bool push_ordered(const admission& a, unsigned band,
                                        std::span<const std::uint64_t> places) noexcept {
-  return a.queue.heap_of(band)->push(a.c.order, places);
+  return a.queue.heap_of(band)->push(a.c.order, places, need::wanted);
 }
 
 }  // namespace pawl

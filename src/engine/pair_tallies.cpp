@@ -20,6 +20,9 @@ pair_tally& pair_tallies::find_or_add(std::uint32_t pair) noexcept {
   pair_tally* found = table_.empty() ? nullptr : table_[place_of(pair)];
   if (found == nullptr) {
     const std::lock_guard lock(adding_);
+    // With its places in the table and in the list.
+    constexpr std::size_t bytes = sizeof(pair_tally) + 64;
+    if (!account_.take(bytes, why_)) return rest_;
     try {
       auto added = std::make_unique<pair_tally>();
       added->pair = pair;
@@ -32,6 +35,7 @@ pair_tally& pair_tallies::find_or_add(std::uint32_t pair) noexcept {
       table_[place_of(pair)] = found;
       all_.push_back(std::move(added));
     } catch (const std::bad_alloc&) {
+      account_.give(bytes);
       return rest_;
     }
   }

@@ -22,6 +22,7 @@
 
 #include "engine/job_times.hpp"
 #include "engine/tally.hpp"
+#include "job/memory_budget.hpp"
 
 namespace pawl {
 
@@ -42,6 +43,9 @@ struct pair_tally {
 
 class pair_tallies {
  public:
+  explicit pair_tallies(const memory_account& account = {}, need why = need::accepted) noexcept
+      : account_(account), why_(why) {}
+
   pair_tally& of(unsigned queue, unsigned kind) noexcept {
     const std::uint32_t pair = (queue << 16) | kind;
     if (pair == last_pair_) [[likely]]
@@ -63,6 +67,8 @@ class pair_tallies {
   pair_tally& find_or_add(std::uint32_t pair) noexcept;
   [[nodiscard]] std::size_t place_of(std::uint32_t pair) const noexcept;
 
+  const memory_account account_;
+  const need why_;
   pair_tally rest_;
   std::uint32_t last_pair_ = UINT32_MAX;  // no queue has such a number
   pair_tally* last_ = &rest_;

@@ -103,6 +103,20 @@ std::vector<tally_sums> sum_by_kind(const sums_by_pair& pairs, std::size_t kinds
   return by_kind;
 }
 
+memory_report describe_memory(const core& c) noexcept {
+  memory_report r = c.memory.look();
+  const slab::extent slots = c.jobs.look();
+  const std::uint64_t in_use = c.room.in_use() + c.dead.size();
+  r.free_bytes = (slots.slots - std::min(slots.slots, in_use)) * slots.bytes_each;
+  const std::uint64_t used = r.bytes + r.set_aside_bytes;
+  if (r.bytes_max > used) {
+    const std::uint64_t step = region::step_bytes / sizeof(slot) * slots.bytes_each;
+    r.free_bytes += (r.bytes_max - used) / step * step;
+  }
+  r.letters_purged = c.dead.purged();
+  return r;
+}
+
 std::uint64_t oldest_ready_ns(const ready_queue& q) noexcept {
   std::uint64_t oldest = 0;
   for (unsigned b = 0; b < priority_count; ++b) {

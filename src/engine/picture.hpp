@@ -33,6 +33,9 @@ counted read_total(const core& c) noexcept;
 std::vector<tally_sums> sum_by_queue(const sums_by_pair& pairs);
 std::vector<tally_sums> sum_by_kind(const sums_by_pair& pairs, std::size_t kinds);
 
+// What was taken from the system.
+memory_report describe_memory(const core& c) noexcept;
+
 // Since when the oldest ready job of the queue is, at least as seen from the last batches (ready_queue);
 // 0: not known, or there is none.
 std::uint64_t oldest_ready_ns(const ready_queue& q) noexcept;

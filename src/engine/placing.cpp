@@ -13,7 +13,8 @@ bool push_behind(core& c, thread_context& context, ready_queue& queue, unsigned 
   queue_share* const share = context.share_of(queue.index());
   band::producer* const token =
       share == nullptr ? nullptr : context.producer_of(*share, queue, band);
-  return token != nullptr && queue.band_of(band).push(*token, places);
+  return token != nullptr &&
+         queue.band_of(band).push(*token, places, c.places_account, need::accepted);
 }
 
 // What has a permit goes to the front list, which is where a queue that closes looks for permits

@@ -12,12 +12,16 @@
 #include <utility>
 
 #include "base/atomic.hpp"
+#include "job/memory_budget.hpp"
 #include "ready/ready_queue.hpp"
 
 namespace pawl {
 
 class queue_table {
  public:
+  explicit queue_table(memory_budget* budget) noexcept
+      : budget_(budget), account_(budget, memory_pool::queues) {}
+
   // Null: no such queue.
   [[nodiscard]] ready_queue* at(unsigned index) const noexcept {
     return index < queues_max ? queues_[index].load(acquire) : nullptr;
@@ -40,9 +44,12 @@ class queue_table {
       full = true;
       return nullptr;
     }
+    const std::size_t bytes = ready_queue::bytes_of(wanted.order);
+    if (!account_.take(bytes, need::wanted)) return nullptr;
     try {
-      owned_[count_] = std::make_unique<ready_queue>(count_, std::string(name), wanted);
+      owned_[count_] = std::make_unique<ready_queue>(count_, std::string(name), wanted, budget_);
     } catch (const std::bad_alloc&) {
+      account_.give(bytes);
       return nullptr;
     }
     ready_queue* const added = owned_[count_].get();
@@ -59,6 +66,8 @@ class queue_table {
   }
 
  private:
+  memory_budget* const budget_;
+  const memory_account account_;
   std::array<atomic<ready_queue*>, queues_max> queues_{};
   mutable std::mutex mutex_;
   std::array<std::unique_ptr<ready_queue>, queues_max> owned_{};

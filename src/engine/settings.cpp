@@ -104,6 +104,14 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   return s;
 }
 
+// A step of slots with what is counted beside it, one of magazines, of timers, and of five sizes of payloads;
+// and what contexts begin with, for as many as there may be.
+std::uint64_t memory_bytes_min(const core_settings& s) noexcept {
+  constexpr std::uint64_t steps = 18u << 20;
+  constexpr std::uint64_t context = 24u << 10;
+  return steps + s.magazines / 2 * context;
+}
+
 namespace {
 
 status check_kind(const kind_options& k) noexcept {

@@ -20,6 +20,9 @@ machine this_machine() noexcept;
 //   errc::invalid  an option is out of range; failure::where names it
 result<core_settings> settle(const options& wanted, const machine& m) noexcept;
 
+// The least options::memory_bytes_max with which these settings work.
+std::uint64_t memory_bytes_min(const core_settings& s) noexcept;
+
 //   errc::invalid  the same
 status check_kinds(const registry& kinds) noexcept;
 status check_backoff(const backoff& b) noexcept;

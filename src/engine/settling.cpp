@@ -241,10 +241,10 @@ void settle(core& c, thread_context& context, std::uint32_t slot_index, job_word
 void note_error(core& c, slot& job, unsigned attempt, error_kind kind,
                 std::string_view text) noexcept {
   payload_arena& blocks = c.payloads;
-  if (job.extra == 0) job.extra = blocks.store_value(job_extra{});
+  if (job.extra == 0) job.extra = blocks.store_value(job_extra{}, need::dispensable);
   if (job.extra == 0) return;
   job_extra& own = blocks.value<job_extra>(job.extra);
-  if (own.history == 0) own.history = blocks.store_value(error_history{});
+  if (own.history == 0) own.history = blocks.store_value(error_history{}, need::dispensable);
   if (own.history == 0) return;
   if (text.empty() && kind == error_timeout) text = "ran longer than run_timeout";
   blocks.value<error_history>(own.history).add(c.clock.boot_ns(), attempt, kind, text);

@@ -30,20 +30,28 @@ void thread_context::make_room_for_slot(slab& jobs) noexcept {
 
 queue_share* thread_context::add_share(unsigned queue) noexcept {
   const std::lock_guard lock(adding_);
+  const std::size_t bytes = sizeof(queue_share) + sizeof(void*);
+  if (!account(memory_pool::threads).take(bytes, need_of(role_))) return nullptr;
   try {
     if (queue >= shares_.size()) shares_.resize(queue + 1);
     shares_[queue] = std::make_unique<queue_share>();
     return shares_[queue].get();
   } catch (const std::bad_alloc&) {
+    account(memory_pool::threads).give(bytes);
     return nullptr;
   }
 }
 
 band::producer* thread_context::add_producer(queue_share& share, ready_queue& queue,
                                              unsigned b) noexcept {
+  constexpr std::size_t bytes = 768;  // the producer, and its first index
   auto& token = share.producers[b];
+  if (!account(memory_pool::threads).take(bytes, need_of(role_))) return nullptr;
   token.emplace(queue.band_of(b).make_producer());
-  if (!token->valid()) token.reset();  // the band had no memory for it
+  if (!token->valid()) {  // the band had no memory for it
+    token.reset();
+    account(memory_pool::threads).give(bytes);
+  }
   return token ? &*token : nullptr;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/attempt.hpp"
 #include "engine/pair_tallies.hpp"
 #include "engine/timers.hpp"
+#include "job/memory_budget.hpp"
 #include "job/slab.hpp"
 #include "ready/board.hpp"
 #include "ready/ready_queue.hpp"
@@ -72,8 +73,21 @@ class thread_context {
   static constexpr std::uint32_t no_slot = 0xffffffff;
 
   // `current` and `spare` are empty magazines of the slab that this context works with.
-  thread_context(context_role role, unsigned index, magazine* current, magazine* spare) noexcept
-      : role_(role), index_(index), current_(current), spare_(spare) {}
+  thread_context(context_role role, unsigned index, magazine* current, magazine* spare,
+                 memory_budget* budget) noexcept
+      : tallies(memory_account(budget, memory_pool::threads), need_of(role)),
+        budget_(budget),
+        role_(role),
+        index_(index),
+        current_(current),
+        spare_(spare) {}
+
+  // Our own threads must go on.
+  static constexpr need need_of(context_role r) noexcept {
+    return r == context_role::application || r == context_role::shared ? need::wanted
+                                                                       : need::accepted;
+  }
+  [[nodiscard]] memory_account account(memory_pool of) const noexcept { return {budget_, of}; }
 
   [[nodiscard]] context_role role() const noexcept { return role_; }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -154,7 +168,8 @@ class thread_context {
   // With histograms: when the attempt of the thread's last job ended, if nothing but our own work on that job
   // has been done since; else 0.
   std::uint64_t ended_ns = 0;
-  std::uint32_t timers_added = 0;  // entries, since the context was made; wraps
+  bool is_short_of_memory = false;  // inside take_in_scarce()
+  std::uint32_t timers_added = 0;   // entries, since the context was made; wraps
   // Held by a user of the shared context, which may come again from a hook or a stop callback. What is
   // foreign is called where a context of a thread's own may be used again as well.
   std::recursive_mutex sharing;
@@ -163,8 +178,9 @@ class thread_context {
   bool refill(slab& jobs) noexcept;
   void make_room_for_slot(slab& jobs) noexcept;
   queue_share* add_share(unsigned queue) noexcept;
-  static band::producer* add_producer(queue_share& share, ready_queue& queue, unsigned b) noexcept;
+  band::producer* add_producer(queue_share& share, ready_queue& queue, unsigned b) noexcept;
 
+  memory_budget* const budget_;
   const context_role role_;
   const unsigned index_;
   // Two, so that a thread that takes and frees in turn at a boundary does not go to the depot each

@@ -186,7 +186,7 @@ class firing {
 void timers::add(const core& c, thread_context& context, const timer_entry& entry) noexcept {
   // No memory for an entry: who is here has a job that must not be lost, so it waits for some.
   timer_inbox::producer* token = context.timer_producer(inbox_);
-  while (token == nullptr || !inbox_.push(*token, entry)) {
+  while (token == nullptr || !inbox_.push(*token, entry, account_, need::accepted)) {
     if (c.stopping.load(relaxed)) return;  // nothing fires any more. Stale: one wait more
     c.clock.sleep_for(memory_wait_ns);
     token = context.timer_producer(inbox_);
@@ -331,7 +331,8 @@ void timers::turn(const core& c, thread_context& context, std::uint64_t now_ns) 
       if (!is_current(job, word, e)) return true;
       if (!is_reckoning_ || is_expiry(e) || !job.has(by_wall_clock)) return false;
       const timer_entry moved{boot_ns_of(c, job.due_ns, now_ns), e.slot, e.version};
-      if (token == nullptr || !inbox_.push(*token, moved)) return false;  // it looks when it fires
+      if (token == nullptr || !inbox_.push(*token, moved, account_, need::accepted))
+        return false;  // it looks when it fires
       sleep_.leave_news();
       return true;
     });

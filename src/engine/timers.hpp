@@ -36,6 +36,7 @@
 #include "base/atomic.hpp"
 #include "base/fifo.hpp"
 #include "engine/timer_sleep.hpp"
+#include "job/memory_budget.hpp"
 #include "time/due_heap.hpp"
 #include "time/wheel.hpp"
 
@@ -60,8 +61,11 @@ std::uint64_t boot_ns_of(const core& c, std::uint64_t wall_ns, std::uint64_t now
 class timers {
  public:
   // `entries_max`: address space for so many. `wakes`: of the timer thread; null: there is none.
-  timers(std::uint64_t now_ns, std::size_t entries_max, alarm* wakes) noexcept
-      : wheel_(now_ns, entries_max), sleep_(wakes) {}
+  timers(std::uint64_t now_ns, std::size_t entries_max, alarm* wakes,
+         memory_budget* budget) noexcept
+      : account_(budget, memory_pool::timers),
+        wheel_(now_ns, entries_max, account_),
+        sleep_(wakes) {}
   [[nodiscard]] bool is_ready() const noexcept { return wheel_.is_ready(); }
 
   // Before the first entry: fire to the nanosecond, in the place of the wheel (due_heap.hpp).
@@ -118,6 +122,7 @@ class timers {
   }
   std::uint64_t next_expiry_ns(const core& c) noexcept;
 
+  const memory_account account_;
   wheel wheel_;
   std::optional<due_heap> exact_;  // in the place of the wheel
   timer_inbox inbox_;

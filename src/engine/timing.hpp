@@ -9,11 +9,11 @@
 
 namespace pawl {
 
-// Where the times of a queue and kind go. Null: no memory.
-[[nodiscard]] job_times* make_times(pair_tally& of) noexcept;
-[[nodiscard]] inline job_times* times_of(pair_tally& of) noexcept {
+// Where the times of a queue and kind go. Null: no memory, or the budget is low.
+[[nodiscard]] job_times* make_times(const thread_context& context, pair_tally& of) noexcept;
+[[nodiscard]] inline job_times* times_of(const thread_context& context, pair_tally& of) noexcept {
   job_times* const times = of.times.load(relaxed);  // relaxed: its own
-  return times != nullptr ? times : make_times(of);
+  return times != nullptr ? times : make_times(context, of);
 }
 
 inline std::uint64_t from_to(std::uint64_t begin_ns, std::uint64_t end_ns) noexcept {
@@ -24,7 +24,7 @@ inline std::uint64_t from_to(std::uint64_t begin_ns, std::uint64_t end_ns) noexc
 // The calling thread is about to call the job's handler; its line says since when. `of`: its queue and kind.
 inline void note_began(const thread_context& context, pair_tally& of, const slot& job,
                        const clock_source& clock) noexcept {
-  job_times* const times = times_of(of);
+  job_times* const times = times_of(context, of);
   if (times == nullptr) [[unlikely]]
     return;
   const std::uint64_t due = job.due_ns;
@@ -41,7 +41,7 @@ inline void note_began(const thread_context& context, pair_tally& of, const slot
 // 0: it comes again.
 inline void note_returned(const thread_context& context, pair_tally& of, std::uint64_t submitted_ns,
                           std::uint64_t now) noexcept {
-  job_times* const times = times_of(of);
+  job_times* const times = times_of(context, of);
   if (times == nullptr) [[unlikely]]
     return;
   times->run.record(from_to(context.line.started_ns(), now));

@@ -80,7 +80,9 @@ struct key_request {
 
 class unique_keys {
  public:
-  explicit unique_keys(const slab& jobs) noexcept : jobs_(jobs) {}
+  unique_keys(const slab& jobs, memory_budget* budget) noexcept : jobs_(jobs) {
+    for (shard& s : shards_) s.keys.set_account({budget, memory_pool::keys});
+  }
 
   // What claim() would say now; changes nothing.
   key_answer look(const key_wish& wish) noexcept;

@@ -2,12 +2,14 @@
 // scheduler's users call.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/membarrier.hpp"
 #include "engine/cancelling.hpp"
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
 #include "engine/gating.hpp"
+#include "engine/picture.hpp"
 #include "engine/settings.hpp"
 #include "engine/weighing.hpp"
 #include "job/id.hpp"
@@ -70,7 +72,8 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
   const std::lock_guard lock(changing_);
   const std::lock_guard all_lock(core_.all.mutex);
-  if (wanted.order != queue_order::fifo && !core_.order.prepare()) {
+  if (wanted.order != queue_order::fifo &&
+      !(core_.jobs.add_rows(row::order, sizeof(order_mark)) && core_.order.prepare())) {
     return failure{errc::memory, 0, "queue"};
   }
   bool full = false;
@@ -195,6 +198,7 @@ bool engine::wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
   const result<ready_queue*> q = queue_at(queue);
   if (!q || (is(executor::stepped) && !world_.pass_time)) return false;
   if ((*q)->when_full() != when_full::block) return false;
+  if (reason == reject::memory) return wait_for_memory(**q, until);
   const bool of_queue = reason == reject::queue_full;
   credits& room = of_queue ? (*q)->room() : core_.room;
   const byte_room& bytes_room = of_queue ? (*q)->bytes() : core_.bytes;
@@ -206,6 +210,20 @@ bool engine::wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
   };
   if (!world_.pass_time) return room.wait_until_given(until, may_try);
   world_.pass_time(may_try, (*q)->block_for());
+  return may_try();
+}
+
+// Nobody says when memory is free: it tries again when jobs have ended, and each millisecond.
+bool engine::wait_for_memory(ready_queue& queue, std::chrono::steady_clock::time_point until) {
+  if (core_.memory.bound() == 0) return false;
+  const std::uint64_t before = core_.room.in_use();
+  bool has_waited = false;
+  const auto may_try = [&] {
+    const bool is_time = std::exchange(has_waited, !world_.pass_time);
+    return is_time || core_.room.in_use() < before || core_.stopping.load(seq_cst);
+  };
+  if (!world_.pass_time) return core_.room.wait_until_given(until, may_try);
+  world_.pass_time(may_try, queue.block_for());
   return may_try();
 }
 
@@ -229,6 +247,7 @@ health_report engine::describe_health(const std::vector<tally_sums>& queues) con
   h.bytes = core_.bytes.in_use();
   h.bytes_max = core_.bytes.bound();
   h.payload_memory_bytes = core_.payloads.memory_bytes();
+  h.memory = describe_memory(core_);
   h.asymmetric_barrier = core_.asymmetric;
   h.overruns = core_.overruns.load(relaxed);
   h.replacements = external ? 0 : core_.drains_alive.load(relaxed) - core_.settings.drains;

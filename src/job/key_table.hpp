@@ -2,7 +2,7 @@
 //
 // Linear probing without tombstones: taking an entry out moves those behind it back. The table doubles
 // when three quarters are full and halves when an eighth is, so its memory follows its size; the first
-// places are kept. One user at a time (unique_keys.hpp and lanes.hpp have a lock for each table).
+// places are kept. The budget is asked before it doubles; while it does, the old places are there too. One user at a time (unique_keys.hpp and lanes.hpp have a lock for each table).
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "base/check.hpp"
 #include "base/key_hash.hpp"
 #include "base/mapped_array.hpp"
+#include "job/memory_budget.hpp"
 #include "pawl/job.hpp"
 #include "pawl/unique.hpp"
 
@@ -46,6 +47,9 @@ template <class Entry>
 class key_table {
  public:
   static constexpr std::size_t places_min = 16;
+
+  // Before the first insert.
+  void set_account(memory_account account) noexcept { account_ = account; }
 
   // Null: it is not there.
   Entry* find(const key_hash& key) noexcept {
@@ -132,8 +136,15 @@ class key_table {
   }
 
   bool resize(std::size_t capacity) noexcept {
+    const std::size_t bytes = capacity * sizeof(Entry);
+    const bool grows = capacity > capacity_;
+    if (grows && !account_.take(bytes - memory_bytes(), need::wanted)) return false;
     mapped_array<Entry> places(capacity);
-    if (places.is_null()) return false;
+    if (places.is_null()) {
+      if (grows) account_.give(bytes - memory_bytes());
+      return false;
+    }
+    if (!grows) account_.give(memory_bytes() - bytes);
     places_.swap(places);
     const std::size_t before = std::exchange(capacity_, capacity);
     for (std::size_t i = 0; i < before; ++i) {
@@ -142,6 +153,7 @@ class key_table {
     return true;
   }
 
+  memory_account account_;
   mapped_array<Entry> places_;
   std::size_t capacity_ = 0;  // 0 or a power of two
   std::size_t size_ = 0;

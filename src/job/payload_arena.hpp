@@ -2,7 +2,8 @@
 //
 // Size classes are powers of two from 128 bytes; a block starts with 8 bytes of header. Each class
 // is an array of blocks with a lock-free free list; blocks go back to their class and never to the
-// system.
+// system. When its own class has no block and no memory, a payload takes a free one up to eight times as
+// large.
 //
 // Roles       store, release: any thread.  bytes: whoever holds the reference.
 // Progress    lock-free, except when a class grows (a lock, 64 KB or one block at a time).
@@ -22,6 +23,7 @@
 #include "base/atomic.hpp"
 #include "base/region.hpp"
 #include "base/tagged_stack.hpp"
+#include "job/memory_budget.hpp"
 
 namespace pawl {
 
@@ -31,18 +33,18 @@ class payload_arena {
   static constexpr std::uint32_t none = 0;  // never a reference to a block
 
   // Takes at most about `memory_bytes_max` from the system. Check is_ready() afterwards.
-  explicit payload_arena(std::uint64_t memory_bytes_max) noexcept;
+  explicit payload_arena(std::uint64_t memory_bytes_max, memory_budget* budget = nullptr) noexcept;
   [[nodiscard]] bool is_ready() const noexcept;
 
-  // Copies `payload`, of at most payload_bytes_max. none: no memory.
-  std::uint32_t store(std::span<const std::byte> payload) noexcept;
+  // Copies `payload`, of at most payload_bytes_max. none: no memory, of those who may have some.
+  std::uint32_t store(std::span<const std::byte> payload, need why = need::wanted) noexcept;
   void release(std::uint32_t reference) noexcept;
   [[nodiscard]] std::span<const std::byte> bytes(std::uint32_t reference) const noexcept;
 
   // The same for a value of a trivially copyable type.
   template <class T>
-  std::uint32_t store_value(const T& value) noexcept {
-    return store(std::as_bytes(std::span<const T, 1>(&value, 1)));
+  std::uint32_t store_value(const T& value, need why = need::wanted) noexcept {
+    return store(std::as_bytes(std::span<const T, 1>(&value, 1)), why);
   }
   template <class T>
   [[nodiscard]] T& value(std::uint32_t reference) const noexcept {
@@ -56,6 +58,7 @@ class payload_arena {
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return memory_.load(relaxed); }
 
  private:
+  static constexpr unsigned larger_classes = 3;  // a payload may go so far beyond its own
   static constexpr std::size_t smallest_bytes = 128;
   static constexpr unsigned class_count = 15;  // 128 bytes to 2 MB: 1 MiB and its header
   static constexpr std::size_t header_bytes = 8;
@@ -81,9 +84,13 @@ class payload_arena {
     std::size_t counted_bytes = 0;  // of them, those that memory_ knows; under the lock
   };
 
-  std::uint32_t take_fresh(size_class& c) noexcept;
+  static constexpr std::uint32_t none_free = tagged_stack<links>::none;
+
+  std::uint32_t take_fresh(size_class& c, need why) noexcept;
+  bool grow(size_class& c, std::size_t bytes, need why) noexcept;
 
   const std::uint64_t memory_max_;
+  const memory_account account_;
   atomic<std::uint64_t> memory_{0};
   std::array<std::unique_ptr<size_class>, class_count> classes_;
 };

@@ -3,7 +3,8 @@
 // Roles       operator[], holds: any thread.  take_fresh, take_magazine: any thread, under a lock
 //             that is met only while there are more jobs alive than ever before.
 // Memory      address space for everything is reserved by the constructor and taken in steps of
-//             2 MB; nothing is given back before the destructor.
+//             2 MB, each of which the budget is asked for; nothing is given back before the destructor.
+//             With its slots it takes what jobs may need beside them: see row.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,29 @@
 
 #include "base/region.hpp"
 #include "job/depot.hpp"
+#include "job/memory_budget.hpp"
 #include "job/slot.hpp"
 
 namespace pawl {
 
+// What there is beside each slot. The tables are their users' (parking.hpp, order_marks.hpp, lane.hpp), are
+// reserved as a whole and touched by slots in use; so they are counted with the slots.
+enum class row : std::uint8_t {
+  lanes = 1u << 0,
+  order = 1u << 1,
+};
+
 class slab {
  public:
+  // Of the budget, for each slot: a link of parking.hpp, and a place in a list of jobs that a gate, or the
+  // blocking pool, holds back.
+  static constexpr std::size_t row_bytes_min = 24;
+  // Promised to each: a place in a band, and an entry among the timers.
+  static constexpr std::size_t promised_bytes = 24;
+
   // Room for `slots` slots and for `magazines` more magazines than those slots fill.
   // Check is_ready() afterwards.
-  slab(std::uint32_t slots, std::uint32_t magazines) noexcept;
+  slab(std::uint32_t slots, std::uint32_t magazines, memory_budget* budget = nullptr) noexcept;
 
   // False: the address space was not to be had.
   [[nodiscard]] bool is_ready() const noexcept {
@@ -42,17 +57,35 @@ class slab {
   // A magazine never used before. Null: none left, or no memory.
   magazine* take_magazine() noexcept;
 
+  // Before the first user of such rows, of `bytes` each, touches one. False: no memory.
+  bool add_rows(row which, std::size_t bytes) noexcept;
+
+  // What there is memory for, in use or free; and what the budget counts for each of them.
+  struct extent {
+    std::uint64_t slots;
+    std::uint64_t bytes_each;
+  };
+  [[nodiscard]] extent look() const noexcept {
+    const std::lock_guard lock(growing_);
+    return {slots_.committed_bytes() / sizeof(slot), sizeof(slot) + row_bytes_ + promised_bytes};
+  }
+
  private:
   magazine* take_magazine_locked() noexcept;
+  bool grow_slots(std::size_t bytes) noexcept;
 
   const std::uint32_t slots_max_;
   const std::uint32_t magazines_max_;
   region slots_;
   region magazines_;
   depot depot_;
-  std::mutex growing_;
+  const memory_account slot_account_;
+  const memory_account row_account_;
+  mutable std::mutex growing_;
   atomic<std::uint32_t> fresh_{0};  // written under growing_; slots below it are committed
   std::uint32_t fresh_magazines_ = 0;
+  std::uint8_t rows_ = 0;  // row
+  std::size_t row_bytes_ = row_bytes_min;
 };
 
 }  // namespace pawl

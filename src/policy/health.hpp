@@ -88,9 +88,11 @@ constexpr const alarm_rule& rule_of(const health_rules& r, issue i) noexcept {
     case issue::lanes_stopped:
       return r.lanes_stopped;
     case issue::breakers_open:
+      return r.breakers_open;
+    case issue::memory_low:
       break;
   }
-  return r.breakers_open;
+  return r.memory_low;
 }
 
 // Can the rules be followed? `clear` above `raise`, and a condition would come and go with each look.
@@ -212,6 +214,8 @@ struct scheduler_sight {
   std::uint64_t payload_bytes_max = 0;
   std::uint64_t lanes_stopped = 0;
   std::uint64_t breakers_open = 0;
+  std::uint64_t memory_bytes = 0;      // not free for small jobs
+  std::uint64_t memory_bytes_max = 0;  // 0: no bound
 };
 
 inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_count;
@@ -227,7 +231,8 @@ inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept 
           part_of(seen.dead, seen.dead_max),
           part_of(seen.payload_bytes, seen.payload_bytes_max),
           static_cast<double>(seen.lanes_stopped),
-          static_cast<double>(seen.breakers_open)};
+          static_cast<double>(seen.breakers_open),
+          part_of(seen.memory_bytes, seen.memory_bytes_max)};
 }
 
 }  // namespace pawl

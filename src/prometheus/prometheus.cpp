@@ -250,14 +250,27 @@ class writer {
       page_.gauge("pawl_bytes", "Payload bytes of the jobs alive", {}, h.bytes);
       page_.gauge("pawl_bytes_max", "Bound on them", {}, h.bytes_max);
     }
-    page_.gauge("pawl_memory_bytes", "Memory taken from the system", {{"pool", "payloads"}},
-                h.payload_memory_bytes);
+    write_memory(h.memory);
     page_.gauge("pawl_health_status", "0: ok, 1: degraded, 2: unhealthy", {},
                 static_cast<std::uint64_t>(h.status));
     for (const condition& c : h.conditions) {
       page_.gauge("pawl_conditions", "What is wrong, by issue",
                   {{"issue", name(c.what)}, {"severity", name(c.severity)}}, std::uint64_t{1});
     }
+  }
+
+  void write_memory(const memory_report& m) {
+    for (std::size_t i = 0; i < memory_pool_count; ++i) {
+      page_.gauge("pawl_memory_bytes", "Memory taken from the system",
+                  {{"pool", name(static_cast<memory_pool>(i))}}, m.by_pool[i]);
+    }
+    page_.gauge("pawl_memory_set_aside_bytes", "Memory that jobs alive may take yet", {},
+                m.set_aside_bytes);
+    page_.gauge("pawl_memory_free_bytes", "Memory for jobs with small payloads", {}, m.free_bytes);
+    if (m.bytes_max == 0) return;
+    page_.gauge("pawl_memory_limit_bytes", "Bound on what is taken and set aside", {}, m.bytes_max);
+    page_.count("pawl_dead_letters_purged_total", "Dead letters that made room in memory", {},
+                m.letters_purged);
   }
 
   const metrics& m_;

@@ -25,6 +25,7 @@
 #include <span>
 
 #include "base/atomic.hpp"
+#include "job/memory_budget.hpp"
 #include "ready/order_marks.hpp"
 
 namespace pawl {
@@ -36,8 +37,15 @@ class ordered_places {
   ordered_places& operator=(const ordered_places&) = delete;
   virtual ~ordered_places() = default;
 
-  // Of jobs that became ready just now: behind their equals. False: no memory; none was pushed.
-  virtual bool push(const order_marks& marks, std::span<const std::uint64_t> places) noexcept = 0;
+  // Whom to ask for memory; before the first push.
+  void set_account(memory_account account) noexcept { account_ = account; }
+
+  // Of jobs that became ready just now: behind their equals. False: no memory; none was pushed. The budget
+  // does not refuse those that were accepted before.
+  bool push(const order_marks& marks, std::span<const std::uint64_t> places,
+            need why = need::accepted) noexcept {
+    return add(marks, places, why);
+  }
   // Of jobs that were taken and not started: to where they were. False: no memory; none was pushed.
   virtual bool put_back(const order_marks& marks,
                         std::span<const std::uint64_t> places) noexcept = 0;
@@ -56,12 +64,16 @@ class ordered_places {
   [[nodiscard]] std::size_t size() const noexcept { return count_.load(acquire); }  // [count]
 
  protected:
+  virtual bool add(const order_marks& marks, std::span<const std::uint64_t> places,
+                   need why) noexcept = 0;
   using keep_place = bool (*)(void* keep, std::uint64_t place) noexcept;
   virtual void keep_those(keep_place is_kept, void* keep) noexcept = 0;
+  [[nodiscard]] const memory_account& account() const noexcept { return account_; }
   // Under the lock.
   void set_size(std::size_t count) noexcept { count_.store(count, release); }  // [count]
 
  private:
+  memory_account account_;
   alignas(cache_line_bytes) atomic<std::size_t> count_{0};
 };
 

@@ -47,7 +47,8 @@ inline std::unique_ptr<ordered_places> make_ordered_places(queue_order order) {
 
 class ready_queue {
  public:
-  ready_queue(unsigned index, std::string name, const queue_options& o)
+  ready_queue(unsigned index, std::string name, const queue_options& o,
+              memory_budget* budget = nullptr)
       : index_(index),
         order_(o.order),
         heaps_(o.order == queue_order::fifo ? nullptr : std::make_unique<heaps>()),
@@ -56,9 +57,18 @@ class ready_queue {
         room_(o.jobs_max),
         bytes_(o.bytes_max) {
     if (heaps_ != nullptr) {
-      for (auto& h : *heaps_) h = make_ordered_places(o.order);
+      for (auto& h : *heaps_) {
+        h = make_ordered_places(o.order);
+        h->set_account({budget, memory_pool::places});
+      }
     }
     apply(o, 0);
+  }
+
+  // With what it has on the heap from the beginning, about.
+  static constexpr std::size_t bytes_of(queue_order order) noexcept {
+    return sizeof(ready_queue) + priority_count * 1024 + 256 +
+           (order == queue_order::fifo ? 0 : sizeof(heaps));
   }
 
   // Not for two threads at a time.

@@ -12,9 +12,10 @@ std::uint32_t share_lines::tenant_of(const order_mark& mark) noexcept {
   return key <= tenants_max ? static_cast<std::uint32_t>(key) : 0;
 }
 
-bool share_lines::push(const order_marks& marks, std::span<const std::uint64_t> places) noexcept {
+bool share_lines::add(const order_marks& marks, std::span<const std::uint64_t> places,
+                      need why) noexcept {
   const std::lock_guard lock(mutex_);
-  if (!make_room(marks, places)) return false;
+  if (!make_room(marks, places, why)) return false;
   for (const std::uint64_t place : places) {
     order_mark& mark = marks[band_entry{place}.slot()];
     mark.number.store(next_number_, relaxed);
@@ -27,7 +28,7 @@ bool share_lines::push(const order_marks& marks, std::span<const std::uint64_t> 
 bool share_lines::put_back(const order_marks& marks,
                            std::span<const std::uint64_t> places) noexcept {
   const std::lock_guard lock(mutex_);
-  if (!make_room(marks, places)) return false;
+  if (!make_room(marks, places, need::accepted)) return false;
   for (const std::uint64_t place : places) {
     const order_mark& mark = marks[band_entry{place}.slot()];
     insert(tenant_of(mark), mark.number.load(relaxed), place);
@@ -103,24 +104,31 @@ void share_lines::set_weight(std::uint32_t tenant, std::uint32_t weight) noexcep
 // ---- Lines ----
 
 // Nothing is made before there is room for all of it.
-bool share_lines::make_room(const order_marks& marks,
-                            std::span<const std::uint64_t> places) noexcept {
+bool share_lines::make_room(const order_marks& marks, std::span<const std::uint64_t> places,
+                            need why) noexcept {
   std::uint32_t largest = 0;
   for (const std::uint64_t place : places) {
     largest = std::max(largest, tenant_of(marks[band_entry{place}.slot()]));
   }
+  std::size_t lines = lines_.size();
+  if (largest >= lines) {
+    lines = std::min<std::size_t>(std::max<std::size_t>(largest + 1, 2 * lines), tenants_max + 1);
+  }
+  std::size_t nodes = nodes_.capacity();
+  const std::size_t fresh = places.size() - std::min(places.size(), free_count_);
+  if (nodes - nodes_.size() < fresh) nodes = std::max(2 * nodes, nodes_.size() + fresh);
+  if (lines == lines_.size() && nodes == nodes_.capacity()) return true;
+
+  const std::size_t bytes = (lines - lines_.size()) * (sizeof(line) + sizeof(entry)) +
+                            (nodes - nodes_.capacity()) * sizeof(node);
+  if (!account().take(bytes, why)) return false;
   try {
-    if (largest >= lines_.size()) {
-      const std::size_t wanted = std::max<std::size_t>(largest + 1, 2 * lines_.size());
-      heap_.reserve(wanted);
-      lines_.resize(std::min<std::size_t>(wanted, tenants_max + 1));
-    }
-    const std::size_t fresh = places.size() - std::min(places.size(), free_count_);
-    if (nodes_.capacity() - nodes_.size() < fresh) {
-      nodes_.reserve(std::max(2 * nodes_.capacity(), nodes_.size() + fresh));
-    }
+    nodes_.reserve(nodes);
+    heap_.reserve(lines);
+    lines_.resize(lines);
     return true;
   } catch (const std::bad_alloc&) {
+    account().give(bytes);
     return false;
   }
 }

@@ -43,7 +43,6 @@ struct share_claim {
 
 class share_lines final : public ordered_places {
  public:
-  bool push(const order_marks& marks, std::span<const std::uint64_t> places) noexcept override;
   bool put_back(const order_marks& marks, std::span<const std::uint64_t> places) noexcept override;
   // For those that are going to wait elsewhere: nothing is expected of them.
   std::size_t pop(std::span<std::uint64_t> into) noexcept override;
@@ -116,11 +115,14 @@ class share_lines final : public ordered_places {
     return a.turn != b.turn ? a.turn < b.turn : a.tenant < b.tenant;
   }
 
+  bool add(const order_marks& marks, std::span<const std::uint64_t> places,
+           need why) noexcept override;
   void keep_those(keep_place is_kept, void* keep) noexcept override;
 
   // Under the lock.
   static std::uint32_t tenant_of(const order_mark& mark) noexcept;
-  bool make_room(const order_marks& marks, std::span<const std::uint64_t> places) noexcept;
+  bool make_room(const order_marks& marks, std::span<const std::uint64_t> places,
+                 need why) noexcept;
   void insert(std::uint32_t tenant, std::uint64_t number, std::uint64_t place) noexcept;
   void link(line& l, std::uint32_t n) noexcept;
   std::uint32_t unlink_first(line& l) noexcept;

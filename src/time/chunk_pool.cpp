@@ -8,8 +8,9 @@
 
 namespace pawl {
 
-chunk_pool::chunk_pool(std::size_t chunks_max) noexcept
+chunk_pool::chunk_pool(std::size_t chunks_max, memory_account account) noexcept
     : segments_max_((chunks_max + segment_chunks - 1) / segment_chunks),
+      account_(account),
       memory_(segments_max_ * region::step_bytes) {
   if (memory_.data() == nullptr) return;
   const std::size_t words = segments_max_ / 64 + 1;
@@ -35,6 +36,7 @@ std::uint32_t chunk_pool::take() noexcept {
     if (index == spare_) {
       spare_ = timer_chunk::none;
     } else {
+      account_.take(region::step_bytes, need::accepted);
       ++held_;
     }
   }
@@ -55,13 +57,19 @@ void chunk_pool::give(std::uint32_t index) noexcept {
 
 void chunk_pool::empty_segment(std::uint32_t index) noexcept {
   segments_[index] = {};
+  if (account_.is_low()) return return_segment(index);
   if (spare_ == timer_chunk::none) {
     spare_ = index;
     return;
   }
   const std::uint32_t gone = std::max(spare_, index);
   spare_ = std::min(spare_, index);
-  memory_.discard(gone * region::step_bytes, region::step_bytes);
+  return_segment(gone);
+}
+
+void chunk_pool::return_segment(std::uint32_t index) noexcept {
+  memory_.discard(index * region::step_bytes, region::step_bytes);
+  account_.give(region::step_bytes);
   --held_;
 }
 

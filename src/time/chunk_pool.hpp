@@ -3,7 +3,9 @@
 // Memory   address space for everything is reserved by the constructor. Chunks lie in segments of
 //          2 MB. A chunk is taken from the lowest segment that has one, so what lives long gathers at
 //          the front; a segment that becomes empty goes back to the system, but for one that is kept
-//          so that a pool that breathes does not fault its pages in again and again.
+//          so that a pool that breathes does not fault its pages in again and again; not even that one
+//          when memory is low. The budget is told of each segment and never refuses one: what comes here
+//          belongs to jobs that were accepted.
 // Threads  one owner.
 #pragma once
 
@@ -13,6 +15,7 @@
 #include <memory>
 
 #include "base/region.hpp"
+#include "job/memory_budget.hpp"
 
 namespace pawl {
 
@@ -36,7 +39,7 @@ static_assert(sizeof(timer_entry) == 16 && sizeof(timer_chunk) == 1024);
 class chunk_pool {
  public:
   // Check is_ready() afterwards.
-  explicit chunk_pool(std::size_t chunks_max) noexcept;
+  explicit chunk_pool(std::size_t chunks_max, memory_account account = {}) noexcept;
 
   // False: the address space was not to be had.
   [[nodiscard]] bool is_ready() const noexcept {
@@ -70,8 +73,10 @@ class chunk_pool {
   };
 
   void empty_segment(std::uint32_t index) noexcept;
+  void return_segment(std::uint32_t index) noexcept;
 
   std::size_t segments_max_;
+  memory_account account_;
   region memory_;
   std::unique_ptr<segment[]> segments_;
   std::unique_ptr<std::uint64_t[]> with_room_;  // a bit a segment: not all of it is used

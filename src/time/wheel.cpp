@@ -32,8 +32,10 @@ void wheel::visit(const pile& which, Visit&& each) const noexcept {
   }
 }
 
-wheel::wheel(std::uint64_t now_ns, std::size_t entries_max) noexcept
-    : pool_(chunks_for(entries_max)), hand_(tick_of_now(now_ns)), entries_max_(entries_max) {}
+wheel::wheel(std::uint64_t now_ns, std::size_t entries_max, memory_account account) noexcept
+    : pool_(chunks_for(entries_max), account),
+      hand_(tick_of_now(now_ns)),
+      entries_max_(entries_max) {}
 
 bool wheel::grow() noexcept {
   if (room_ == entries_max_) return false;

@@ -55,7 +55,7 @@ class wheel {
 
   // Starts at `now_ns`. Room for `entries_max` entries, stale ones among them.
   // Check is_ready() afterwards.
-  wheel(std::uint64_t now_ns, std::size_t entries_max) noexcept;
+  wheel(std::uint64_t now_ns, std::size_t entries_max, memory_account account = {}) noexcept;
 
   wheel(const wheel&) = delete;
   wheel& operator=(const wheel&) = delete;

@@ -229,13 +229,19 @@ TEST(health_policy, fullness_is_a_part_of_the_bound) {
                                                 .dead = 0,
                                                 .dead_max = 0,
                                                 .payload_bytes = 3,
-                                                .payload_bytes_max = 4});
+                                                .payload_bytes_max = 4,
+                                                .breakers_open = 6,
+                                                .memory_bytes = 1,
+                                                .memory_bytes_max = 8});
   EXPECT_EQ(v[0], 0.5);
   EXPECT_EQ(v[1], 0.5);
   EXPECT_EQ(v[2], 3.0);
   EXPECT_EQ(v[3], 2.0);
   EXPECT_EQ(v[4], std::nullopt);  // no dead letters are kept at all
   EXPECT_EQ(v[5], 0.75);
+  EXPECT_EQ(v[7], 6.0);
+  EXPECT_EQ(v[8], 0.125);
+  EXPECT_EQ(look_at_scheduler({.memory_bytes = 1})[8], std::nullopt);  // no budget
 }
 
 // Looks at random times, against a list of all of them: the part is of what ended since a look that was

@@ -288,6 +288,38 @@ TEST(prometheus_test, bytes_are_shown_where_they_have_a_bound) {
 }
 
 // Each count of a bucket is that of the times up to its bound.
+TEST(prometheus_test, memory_is_shown_by_pool_and_its_budget_where_there_is_one) {
+  for (const std::uint64_t budget : {std::uint64_t{0}, std::uint64_t{64} << 20}) {
+    test::stepped_world w;
+    w.wanted.memory_bytes_max = budget;
+    w.check_counts = false;
+    const kind_ref kind = w.kind("k");
+    w.open();
+    const queue_ref q = w.queue("q");
+    const std::vector<std::byte> payload(1000);
+    w.submit(q, kind, {.after = std::chrono::seconds(1)}, payload);
+    static_cast<void>(w.e->step_timer());
+    const metrics m = w.e->read_metrics();
+    const parsed_text p = parse(to_prometheus(m));
+    const memory_report& r = m.health.memory;
+    EXPECT_GT(r.bytes, 0u);
+    EXPECT_EQ(p.sum("pawl_memory_bytes"), static_cast<double>(r.bytes));
+    EXPECT_EQ(p.values_of("pool").size(), memory_pool_count);
+    for (std::size_t i = 0; i < memory_pool_count; ++i) {
+      const auto pool = static_cast<memory_pool>(i);
+      EXPECT_EQ(p.sum("pawl_memory_bytes", {{"pool", std::string(name(pool))}}),
+                static_cast<double>(r.of(pool)));
+    }
+    EXPECT_GT(r.of(memory_pool::timers), 0u);
+    EXPECT_GT(r.of(memory_pool::payloads), 0u);
+    EXPECT_EQ(p.sum("pawl_memory_set_aside_bytes"), static_cast<double>(r.set_aside_bytes));
+    EXPECT_EQ(p.sum("pawl_memory_free_bytes"), static_cast<double>(r.free_bytes));
+    EXPECT_EQ(p.sum("pawl_memory_limit_bytes"), static_cast<double>(budget));
+    EXPECT_EQ(p.types.count("pawl_memory_limit_bytes"), budget == 0 ? 0u : 1u);
+    EXPECT_EQ(p.types.count("pawl_dead_letters_purged_total"), budget == 0 ? 0u : 1u);
+  }
+}
+
 TEST(prometheus_test, buckets_count_what_is_not_above_their_bounds) {
   metrics m;
   m.kinds.resize(1);

@@ -15,7 +15,8 @@ namespace {
 TEST(slot, at_its_last_generation_is_retired) {
   constexpr std::uint32_t slots = 100;
   slab jobs(slots, 4);
-  thread_context context(context_role::application, 0, jobs.take_magazine(), jobs.take_magazine());
+  thread_context context(context_role::application, 0, jobs.take_magazine(), jobs.take_magazine(),
+                         nullptr);
   std::set<std::uint32_t> usable;
   for (std::uint32_t i = 0; i < slots; ++i) {
     const std::uint32_t slot = context.take_slot(jobs);

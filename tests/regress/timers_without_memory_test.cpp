@@ -23,7 +23,7 @@ TEST(timers_without_memory, fire_what_is_inside_and_take_the_rest_when_there_is_
   const queue_ref q = w.queue("q");
   timers& due_later = w.e->parts().due_later;
   std::destroy_at(&due_later);
-  std::construct_at(&due_later, w.clock.now_ns, room, nullptr);
+  std::construct_at(&due_later, w.clock.now_ns, room, nullptr, nullptr);
 
   for (std::uint64_t i = 0; i < room / 2; ++i) w.submit(q, k, {.after = 1s});
   std::vector<job_id> far;

@@ -16,6 +16,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/intake.hpp"
+#include "engine/scarcity.hpp"
 #include "sim/manual_clock.hpp"
 #include "support/opened.hpp"
 
@@ -83,7 +84,9 @@ class stepped_world {
   }
   submit_answer try_submit(queue_ref q, kind_ref k, const job_options& how = {},
                            std::span<const std::byte> payload = {}) {
-    return take_in(e->parts(), *context_, q, k, payload, how);
+    const submit_answer a = take_in(e->parts(), *context_, q, k, payload, how);
+    if (a.reason != reject::memory) return a;
+    return take_in_scarce(e->parts(), *context_, q, k, payload, how);
   }
   job_id submit(queue_ref q, kind_ref k, const job_options& how = {},
                 std::span<const std::byte> payload = {}) {

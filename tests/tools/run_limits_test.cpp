@@ -68,6 +68,30 @@ TEST(run_limits, the_longest_line_goes_through_and_one_byte_more_does_not) {
   EXPECT_TRUE(contains(end.output, "\"state\":\"refused\",\"cause\":\"too_large\""));
 }
 
+TEST(run_limits, a_budget_of_memory_slows_the_intake_and_loses_nothing) {
+  // Jobs that wait for a second: all of them at once would be 100,000 of 640 bytes.
+  std::string lines;
+  while (lines.size() < 100'000) lines += std::string(399, 'y') + '\n';
+  const int pieces = sanitized ? 40 : 400;  // 250 lines each
+  pawl_process process(
+      {"run", "noop", "--after", "1s", "--window", "1000000", "-j", "2", "--memory", "24MB"});
+  const process_end end = feed(process, lines, pieces);
+  EXPECT_EQ(end.exit_code, 0) << end.errors;
+  EXPECT_TRUE(contains(end.errors, sanitized ? "completed 10,000," : "completed 100,000,"))
+      << end.errors;
+  EXPECT_TRUE(sanitized || end.rss_kib_max < 38 * 1'024) << end.rss_kib_max;
+}
+
+TEST(run_limits, a_budget_of_memory_that_is_too_small_says_what_it_needs) {
+  const process_end end = run_pawl({"run", "noop", "--memory", "1MB"}, "1\n");
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_TRUE(contains(end.errors,
+                       "options.memory_bytes_max is 1048576, and these options need at"
+                       " least "))
+      << end.errors;
+  EXPECT_EQ(run_pawl({"run", "noop", "--memory", "much"}, "1\n").exit_code, 2);
+}
+
 // A hundred of the longest lines: each is an error, and they are not all held at once.
 TEST(run_limits, many_very_long_lines_stay_within_the_memory_limit) {
   const std::string longest = std::string(1'048'560, 'x') + '\n';

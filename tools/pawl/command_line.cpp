@@ -81,6 +81,10 @@ command_line parse_command_line(int count, char** words_given) {
   run.add_option("--window", settings.window, "most jobs in memory at once; default: 65536")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
       ->option_text("N");
+  run.add_option("--memory", settings.memory_bytes,
+                 "most memory of the scheduler, such as 64MB; default: what --window takes")
+      ->transform(CLI::AsSizeValue(false))
+      ->option_text("SIZE");
   run.add_option("--for", typed.sleep_for, "kind sleep: how long, such as 200ms")
       ->option_text("TIME");
   run.add_flag("--dry-run", settings.dry_run, "say what would be run and how, one line per job");

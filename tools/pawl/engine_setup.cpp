@@ -33,6 +33,7 @@ pawl::options engine_options(const run_settings& settings, console& messages) {
   // engine's own bounds are wider.
   options.jobs_max = jobs_max(settings);
   options.payload_memory_bytes_max = std::uint64_t{96} << 20;
+  options.memory_bytes_max = settings.memory_bytes;
   options.dead_in_memory = 0;
   options.start_rate = settings.rate;
   options.log = {.write = &log_to_console, .user = &messages};

@@ -59,7 +59,8 @@ number. A line without it is in no lane. While a job waits for its next attempt 
 it is dead the lane goes on.
 
 What a job writes is held until its end and comes out in one piece: 64 MB of all of them in memory,
-the rest in unnamed files in $TMPDIR. A line may have 1,048,560 bytes. Ctrl-C stops the intake
+the rest in unnamed files in $TMPDIR. With --memory SIZE jobs that wait take no more than that, with all
+that the scheduler needs for them, and the input is read no faster. A line may have 1,048,560 bytes. Ctrl-C stops the intake
 and waits for the jobs that run, but not for those that wait to be tried again; a second one ends
 them. --halt N stops it in the same way once N jobs have died, or lines were no jobs.
 
