@@ -40,9 +40,7 @@ class loop_disk {
     if (is_there_) std::filesystem::create_directory(directory());
     if (is_there_) ::chmod(directory().c_str(), 0700);
   }
-  ~loop_disk() {
-    EXPECT_TRUE(!is_there_ || unmount());
-  }
+  ~loop_disk() { EXPECT_TRUE(!is_there_ || unmount()); }
   loop_disk(const loop_disk&) = delete;
   loop_disk& operator=(const loop_disk&) = delete;
 

@@ -46,7 +46,7 @@ struct run_settings {
   unsigned concurrency = 1;
   pawl::priority priority = pawl::priority::normal;
   std::string tag;
-  std::uint64_t window = 65'536;  // jobs in memory: submitted, and their output not yet written
+  std::uint64_t window = 65'536;   // jobs in memory: submitted, and their output not yet written
   std::uint64_t memory_bytes = 0;  // of the scheduler, at most; 0: no bound beyond the window
   std::optional<std::chrono::nanoseconds> sleep_for;  // sleep: else each line says how long
 
