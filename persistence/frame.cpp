@@ -27,6 +27,11 @@ constexpr std::size_t up_to_block(std::size_t bytes) noexcept {
   return (bytes + block_bytes - 1) / block_bytes * block_bytes;
 }
 
+bool goes_on(const chunk& before, const chunk& c) noexcept {
+  return !before.bytes.empty() && c.ring == before.ring &&
+         c.offset == before.offset + before.bytes.size();
+}
+
 bool flags_fit(std::uint16_t flags, std::uint16_t chunks) noexcept {
   if ((flags & ~known_flags) != 0) return false;
   if ((flags & (seal | completes_base)) != 0 && (flags & closes_cut) == 0) return false;
@@ -60,8 +65,11 @@ std::optional<frame_view> frame_view::at(const frame_place& place, std::uint64_t
   if (crc_of(place, bytes.first(f.size_)) != f.crc_) return std::nullopt;
   f.chunks_ = bytes.subspan(frame_head_bytes, used - frame_head_bytes);
   byte_reader body(f.chunks_);
+  chunk before;
   for (unsigned i = 0; i < chunks; ++i) {
-    if (read_chunk(body).bytes.empty()) return std::nullopt;
+    const chunk c = read_chunk(body);
+    if (c.bytes.empty() || goes_on(before, c)) return std::nullopt;
+    before = c;
   }
   byte_reader rest(bytes.subspan(used, f.size_ - used));
   rest.zeros(f.size_ - used);
@@ -93,12 +101,21 @@ std::size_t frame_builder::room_left() const noexcept {
 void frame_builder::add(const chunk& c) noexcept {
   PAWL_CHECK(!c.bytes.empty() && c.bytes.size() <= room_left());
   byte_writer w(room_.subspan(used_));
-  w.u32(c.ring);
-  w.u32(static_cast<std::uint32_t>(c.bytes.size()));
-  w.u64(c.offset);
-  w.bytes(c.bytes);
+  if (goes_on(last_, c)) {
+    w.bytes(c.bytes);
+    last_.bytes =
+        byte_span(room_).subspan(last_at_ + chunk_head_bytes, last_.bytes.size() + c.bytes.size());
+    byte_writer(room_.subspan(last_at_ + 4)).u32(static_cast<std::uint32_t>(last_.bytes.size()));
+  } else {
+    last_at_ = used_;
+    w.u32(c.ring);
+    w.u32(static_cast<std::uint32_t>(c.bytes.size()));
+    w.u64(c.offset);
+    w.bytes(c.bytes);
+    last_ = {c.ring, c.offset, byte_span(room_).subspan(used_ + chunk_head_bytes, c.bytes.size())};
+    ++chunks_;
+  }
   used_ += w.size();
-  ++chunks_;
 }
 
 std::size_t frame_builder::size() const noexcept {

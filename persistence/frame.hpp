@@ -82,9 +82,9 @@ class frame_builder {
   explicit frame_builder(std::span<std::byte> room) noexcept;
 
   [[nodiscard]] bool is_empty() const noexcept { return chunks_ == 0; }
-  // Payload bytes that another chunk may have; 0: it is full.
+  // Bytes that may be added at once; 0: it is full.
   [[nodiscard]] std::size_t room_left() const noexcept;
-  // The chunk must have bytes, and fit.
+  // The bytes, at least one, must fit. Those that go on where the last chunk ends become part of it.
   void add(const chunk& c) noexcept;
   // The frame's length if it were finished now.
   [[nodiscard]] std::size_t size() const noexcept;
@@ -99,6 +99,8 @@ class frame_builder {
   std::span<std::byte> room_;
   std::size_t used_ = frame_head_bytes;
   std::uint16_t chunks_ = 0;
+  std::size_t last_at_ = 0;  // of the last chunk's head
+  chunk last_;
 };
 
 }  // namespace pawl

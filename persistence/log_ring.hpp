@@ -4,7 +4,7 @@
 // up the cut and then takes from each ring what was published before: exactly the publishes whose tag is
 // not above the old count. That set is closed under happened-before, which two looks at all the tails are not.
 //
-// Roles       has_room, room, publish: the thread that has the ring.   take, is_empty: the collector.
+// Roles       has_room, room, publish: the thread that has the ring.   The others: the collector.
 // Progress    wait-free. A ring without room says so, and the thread changes nothing then.
 // Memory      Storage: a power of two of bytes, whose positions go round and whose spans do not break.
 //
@@ -33,6 +33,7 @@
 
 #include "base/atomic.hpp"
 #include "base/check.hpp"
+#include "base/seeded_bug.hpp"
 
 namespace pawl {
 
@@ -79,20 +80,27 @@ class log_ring {
     tail_.store(position_, release);  // [publish]
   }
 
-  // Calls f(bytes) for each publish that is in the cut `last`, or in one before and was not taken. They may be
-  // overwritten when it has returned.
+  // Calls f(bytes) for each publish that is in the cut `last`, or in one before and was not taken. They stay as
+  // they are until give_back().
   template <class F>
   void take(std::uint64_t last, F f) {
     const std::uint64_t tail = tail_.load(acquire);  // [publish]
-    std::uint64_t at = head_.load(relaxed);          // its own
+    const std::uint64_t head = head_.load(relaxed);  // its own
+    std::uint64_t at = head;
     while (at != tail) {
-      const publish_head head = storage_.get(at);
-      if (head.tag > last) break;
-      f(storage_.span(at + publish_head_bytes, static_cast<std::size_t>(head.bytes)));
-      at += taken_by(static_cast<std::size_t>(head.bytes));
-      PAWL_CHECK(at - head_.load(relaxed) <= tail - head_.load(relaxed));
+      const publish_head next = storage_.get(at);
+      if (next.tag > last && !PAWL_SEEDED(wrong_cut)) break;
+      f(storage_.span(at + publish_head_bytes, static_cast<std::size_t>(next.bytes)));
+      at += taken_by(static_cast<std::size_t>(next.bytes));
+      PAWL_CHECK(at - head <= tail - head);
     }
-    head_.store(at, release);  // [free]
+    taken_ = at;
+  }
+  // What was taken is copied: the owner may have its room.
+  void give_back() noexcept { head_.store(taken_, release); }  // [free]
+  // Bytes that are published and not given back, with their heads.
+  [[nodiscard]] std::uint64_t published_bytes() const noexcept {
+    return tail_.load(acquire) - head_.load(relaxed);
   }
   // The look of a collector that is about to sleep: it has announced that, so whoever publishes wakes it.
   [[nodiscard]] bool is_empty() const noexcept {
@@ -109,6 +117,7 @@ class log_ring {
   std::uint64_t head_seen_ = 0;  // the owner's
   alignas(cache_line_bytes) atomic<std::uint64_t> tail_{0};
   alignas(cache_line_bytes) atomic<std::uint64_t> head_{0};
+  std::uint64_t taken_ = 0;  // the collector's: head_ after give_back()
 };
 
 }  // namespace pawl

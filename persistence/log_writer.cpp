@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/seeded_bug.hpp"
 #include "persistence/segment_maker.hpp"
 #include "persistence/segment_name.hpp"
 
@@ -83,6 +84,11 @@ status log_writer::next_segment() {
   segments_.pop_front();
   offset_ = block_bytes;
   return std::monostate{};
+}
+
+bool log_writer::has_buffer() const noexcept {
+  return std::any_of(buffers_.begin(), buffers_.end(),
+                     [](const buffer& b) { return b.frame == 0; });
 }
 
 // Null: the log has failed.
@@ -190,7 +196,7 @@ void log_writer::step(bool wait) {
   }
   written_frame_ = written;
   if (syncing_frame_ == 0 && written_frame_ > durable_frame_) {
-    syncing_frame_ = written_frame_;
+    syncing_frame_ = PAWL_SEEDED(sync_too_far) ? last_.frame : written_frame_;
     ++syncs_;
     device_.start_sync(segments_.front().file, sync_token);
   }
@@ -198,6 +204,9 @@ void log_writer::step(bool wait) {
 
 void log_writer::ended(const completion& c) {
   if (c.token == sync_token) {
+    if (PAWL_SEEDED(retried_sync) && c.result != 0) {
+      return device_.start_sync(segments_.front().file, sync_token);
+    }
     if (c.result != 0) return fail(0, syncing_frame_, c.result, "log: sync");
     note_durable(syncing_frame_);
     syncing_frame_ = 0;
@@ -205,10 +214,12 @@ void log_writer::ended(const completion& c) {
   }
   for (buffer& b : buffers_) {
     if (b.frame != c.token) continue;
-    if (c.result != static_cast<std::int64_t>(b.size)) {
+    const bool is_whole = c.result == static_cast<std::int64_t>(b.size);
+    if (!is_whole && !(PAWL_SEEDED(ignored_short_write) && c.result > 0)) {
       return fail(b.offset, b.frame, c.result,
                   c.result < 0 ? "log: write" : "log: a write was cut short");
     }
+    if (PAWL_SEEDED(ack_before_sync)) note_durable(b.frame);
     b.frame = 0;
     return;
   }

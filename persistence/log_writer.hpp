@@ -72,6 +72,8 @@ class log_writer {
 
   [[nodiscard]] std::uint64_t durable_lsn() const noexcept { return durable_lsn_; }
   [[nodiscard]] std::uint64_t durable_frame() const noexcept { return durable_frame_; }
+  // Another frame can be started without waiting for one that is under way.
+  [[nodiscard]] bool has_buffer() const noexcept;
   [[nodiscard]] bool is_all_durable() const noexcept { return durable_frame_ == last_.frame; }
   [[nodiscard]] const std::optional<log_fault>& failed() const noexcept { return failed_; }
   // Frames and bytes written in this epoch.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -37,6 +38,7 @@ class sim_disk final : public log_device {
   bool for_ever = false;
   bool write_short = false;  // the write that fails writes half instead
   bool lazy = false;
+  bool is_full = false;  // for new files
   // Seeded bug: syncs of directories do nothing.
   bool forgets_names = false;
 
@@ -98,6 +100,7 @@ class sim_disk final : public log_device {
   }
   status create(std::string_view name, std::uint64_t bytes) override {
     if (fails()) return refusal("create");
+    if (is_full) return failure{.code = errc::no_space, .sys_errno = ENOSPC, .where = "create"};
     file f;
     f.now.assign(bytes, std::byte{0});
     // Before its first sync its content is anything.

@@ -92,6 +92,7 @@ class log_ring_scenario : public scenario {
     const std::uint64_t begun = Steps::begin(cut_);
     for (toy_ring& ring : rings_) {
       ring.take(Steps::last(begun), [this](plain<std::uint64_t>& value) { note(value); });
+      ring.give_back();
     }
     Steps::end(cut_);
     require(!has_[2] || has_[1], "a cut has the second, and not the first");
@@ -126,6 +127,7 @@ class full_ring_scenario : public scenario {
       ring_.take(cut_.begin(), [this](plain<std::uint64_t>& value) {
         require(value == ++taken_, "it was not taken in order");
       });
+      ring_.give_back();
       if (taken_ == before) pause();
     }
   }

@@ -29,11 +29,8 @@ const frame_place here{.directory_id = {std::byte{1}}, .segment = 3, .offset = 8
 std::vector<std::byte> frame_of(const frame_head& head, std::initializer_list<std::string> texts) {
   block_memory room(frame_bytes_max);
   frame_builder builder(room.span());
-  std::uint64_t offset = 0;
-  for (const std::string& text : texts) {
-    builder.add({9, offset, as_bytes(text)});
-    offset += text.size();
-  }
+  std::uint32_t ring = 8;
+  for (const std::string& text : texts) builder.add({++ring, 0, as_bytes(text)});
   const auto f = builder.finish(head, here);
   return {f.bytes.begin(), f.bytes.end()};
 }
@@ -146,6 +143,32 @@ TEST(frame, every_rule_is_asked) {
   EXPECT_FALSE(is_sound(frame_head_bytes + 4, 5'000, 4)) << "a chunk beyond the end";
   EXPECT_FALSE(is_sound(frame_head_bytes + 8, ~std::uint64_t{0}, 8)) << "an offset that overflows";
   EXPECT_FALSE(is_sound(used, 1, 1)) << "the rest is not zero";
+  constexpr std::size_t second = frame_head_bytes + chunk_head_bytes + 3;
+  EXPECT_TRUE(is_sound(second + 8, 3, 8)) << "a hole in another ring is the reader's business";
+  const auto follows = [&] {
+    std::vector<std::byte> bytes = frame_of(head_of(7), {"abc", "defgh"});
+    byte_writer w(std::span<std::byte>(bytes).subspan(second));
+    w.u32(9);
+    w.u32(5);
+    w.u64(3);
+    sign(bytes);
+    return frame_view::at(here, 2, bytes).has_value();
+  };
+  EXPECT_FALSE(follows()) << "a chunk that should be part of the one before";
+}
+
+// What goes on where the last chunk ends is part of it: there is one way to write a thing.
+TEST(frame, bytes_that_follow_each_other_are_one_chunk) {
+  block_memory room(block_bytes);
+  frame_builder builder(room.span());
+  builder.add({1, 10, as_bytes("abc")});
+  builder.add({1, 13, as_bytes("def")});
+  builder.add({2, 16, as_bytes("x")});
+  builder.add({1, 16, as_bytes("y")});
+  builder.add({1, 18, as_bytes("z")});
+  const auto f = frame_view::at(here, 2, builder.finish(head_of(1), here).bytes);
+  ASSERT_TRUE(f);
+  EXPECT_EQ(texts_of(*f), (std::vector<std::string>{"abcdef", "x", "y", "z"}));
 }
 
 TEST(frame, a_seal_has_no_chunk) {

@@ -59,6 +59,7 @@ collected pass_round(std::uint64_t steps, bool all_tags) {
         largest = std::max(largest, byte_reader(bytes).u64() + 1);
         ++c.steps;
       });
+      ring->give_back();
     }
     if (largest > c.steps) ++c.holes;
     ++c.cuts;

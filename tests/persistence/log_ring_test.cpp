@@ -36,8 +36,10 @@ TEST(log_ring, gives_what_was_published_before_the_cut) {
   std::string taken;
   const auto note = [&](byte_span bytes) { taken.append(as_text(bytes)) += ' '; };
   ring.take(first, note);
+  ring.give_back();
   EXPECT_EQ(taken, "one two ");
   ring.take(cut.begin(), note);
+  ring.give_back();
   EXPECT_EQ(taken, "one two three ");
   EXPECT_TRUE(ring.is_empty());
 }
@@ -49,7 +51,10 @@ TEST(log_ring, without_room_says_so_until_something_is_taken) {
   while (publish(ring, std::string(100, 'x'), cut)) ++published;
   EXPECT_EQ(published, 4'096 / 120);
   EXPECT_FALSE(ring.has_room(5'000)) << "more than it will ever have";
+  EXPECT_EQ(ring.published_bytes(), static_cast<std::uint64_t>(published) * 120);
   ring.take(cut.begin(), [](byte_span) {});
+  EXPECT_FALSE(publish(ring, std::string(100, 'x'), cut)) << "it was not given back";
+  ring.give_back();
   EXPECT_TRUE(publish(ring, std::string(4'096 - publish_head_bytes, 'x'), cut));
   EXPECT_FALSE(ring.has_room(0));
 }
@@ -71,6 +76,7 @@ TEST(log_ring, does_what_a_deque_does) {
       ASSERT_EQ(as_text(bytes), wanted.front());
       wanted.pop_front();
     });
+    ring.give_back();
     ASSERT_TRUE(wanted.empty());
   }
 }
