@@ -96,12 +96,12 @@ class way {
   passage go() noexcept {
     if (!claim()) return passage::gone;
     for (;;) {
-      if (!holds(*kind_, held_.kind, claimed_kind_)) {
+      if (!holds(*kind_, held_.kind)) {
         if (park(*kind_, claimed_kind_)) return passage::gone;
         continue;
       }
       if (tenant_ == nullptr) drop(core_, context_, held_.tenant);
-      if (tenant_ != nullptr && !holds(*tenant_, held_.tenant, claimed_tenant_)) {
+      if (tenant_ != nullptr && !holds(*tenant_, held_.tenant)) {
         if (park(*tenant_, claimed_tenant_)) return passage::gone;
         continue;
       }
@@ -141,17 +141,20 @@ class way {
     drop(core_, context_, held);
     held = &gate;
     claimed = true;
+    if (gate.has_waiting()) admit_parked(core_, context_, gate);  // start_gate::may_admit()
   }
 
   // A permit of the gate, if it wants one. A thread that has one from the job before uses it again, but
-  // not past those that wait.
-  bool holds(start_gate& gate, start_gate*& held, bool claimed) noexcept {
+  // not past those that wait. Who has waited at one gate does not wait behind others at the next: two
+  // lines would send their jobs to each other for ever.
+  bool holds(start_gate& gate, start_gate*& held) noexcept {
+    const bool has_waited = claimed_kind_ || claimed_tenant_;
     if (held != nullptr && (held != &gate || gate.is_closed() || gate.of().is_exceeded() ||
-                            (!claimed && gate.has_waiting()))) {
+                            (!has_waited && gate.has_waiting()))) {
       drop(core_, context_, held);
     }
     if (held != nullptr || gate.lets_all_pass()) return true;
-    if (!gate.try_enter()) return false;
+    if (!(has_waited ? gate.try_enter_past() : gate.try_enter())) return false;
     held = &gate;
     return true;
   }
@@ -283,7 +286,7 @@ struct admitted {
 bool admit_one(core& c, start_gate& gate, admitted& out, bool& is_out,
                std::uint64_t& ask_at_ns) noexcept {
   is_out = false;
-  if (gate.line().is_empty() || gate.is_closed()) return false;
+  if (gate.line().is_empty() || !gate.may_admit()) return false;
   const std::uint64_t now = c.clock.boot_ns();
   const std::uint64_t wanted = std::uint64_t{gate.in_transit()} + 1;
   if (!may_start(gate, now, wanted)) {

@@ -26,6 +26,7 @@
 // Checked by tests/engine/limits_test.cpp, tests/model/limit_model.cpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -94,9 +95,20 @@ class alignas(cache_line_bytes) start_gate {
     return !is_closed() && !has_waiting() && of_.try_take();
   }
 
+  // The same for one that has waited in another gate's line: past those that wait in this one.
+  [[nodiscard]] bool try_enter_past() noexcept { return !is_closed() && of_.try_take(); }
+
   // Of a tenant: its share of a queue (policy/shares.hpp). relaxed: it applies from some moment on.
   void set_weight(std::uint32_t weight) noexcept { weight_.store(weight, relaxed); }
   [[nodiscard]] std::uint32_t weight() const noexcept { return weight_.load(relaxed); }
+
+  // Whether the next of the line may be given a permit. Half of them are enough on their way at a time, and who
+  // arrives lets the next go: else two lines could have given out all permits of two gates to jobs that want one
+  // of the other gate as well, and none would start.
+  [[nodiscard]] bool may_admit() const noexcept {
+    const std::uint32_t limit = of_.limit();
+    return !is_closed() && (limit == 0 || in_transit() < std::max(limit / 2, 1u));
+  }
 
   // The line, under the lock.
   [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
