@@ -40,7 +40,8 @@ class log_device {
 
   // The names in the directory, in any order.
   virtual result<std::vector<std::string>> list() = 0;
-  // A new file of `bytes` zeros, whose blocks are written, not only promised. It is not durable yet.
+  // A new file of `bytes` zeros, whose blocks are written, not only promised. It is not durable yet. One of
+  // that name that was left over is replaced.
   // Nothing remains of one that could not be made.
   virtual status create(std::string_view name, std::uint64_t bytes) = 0;
   // Replaces a file of the new name.

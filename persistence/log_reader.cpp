@@ -91,7 +91,7 @@ class epoch_scan {
             .frame = last_.frame + 1};
   }
   std::optional<frame_view> find_next();
-  bool was_durable();
+  bool look_behind();
   std::optional<log_fault> check(const frame_view& f) const;
   std::optional<log_fault> take(const frame_view& f, cut_taker* taker);
   std::optional<log_fault> finish();
@@ -127,7 +127,7 @@ std::optional<frame_view> epoch_scan::find_next() {
 
 // Looks through what is left of the epoch for a frame that knows the missing one to be durable, and adds
 // up what is there.
-bool epoch_scan::was_durable() {
+bool epoch_scan::look_behind() {
   bool found = false;
   end_.dropped_bytes = open_bytes_;
   for (std::size_t i = segment_; i <= run_.last; ++i) {
@@ -204,7 +204,7 @@ std::optional<log_fault> epoch_scan::go(cut_taker* taker) {
     if (next_ != nullptr && !(f && PAWL_SEEDED(epoch_not_checked))) {
       c.next = next_->frame > last_.frame ? next_epoch::has_it : next_epoch::left_it_out;
     } else if (!f) {
-      c.was_durable = was_durable();
+      c.was_durable = look_behind();
       if (files_.failed()) return files_.failed();
     }
     ++rows_[static_cast<std::size_t>(tail_row_of(c))];

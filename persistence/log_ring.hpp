@@ -100,11 +100,11 @@ class log_ring {
   void give_back() noexcept { head_.store(taken_, release); }  // [free]
   // Bytes that are published and not given back, with their heads.
   [[nodiscard]] std::uint64_t published_bytes() const noexcept {
-    return tail_.load(acquire) - head_.load(relaxed);
+    return tail_.load(acquire) - head_.load(relaxed);  // relaxed: its own
   }
   // The look of a collector that is about to sleep: it has announced that, so whoever publishes wakes it.
   [[nodiscard]] bool is_empty() const noexcept {
-    return tail_.load(seq_cst) == head_.load(relaxed);
+    return tail_.load(seq_cst) == head_.load(relaxed);  // relaxed: its own
   }
 
  private:

@@ -4,7 +4,8 @@
 // A job starts when all its scopes let it: the scheduler, its queue, its kind, its tenant. Jobs that a
 // closed queue holds back stay where they are; one that its kind or its tenant holds back waits in the
 // line of that scope, in the order in which it came to be held back, and costs nothing meanwhile. What
-// frees the way (an end, the time, a resume, a new limit) takes the next from the line. A kind may have a
+// frees the way (an end, the time, a resume, a new limit) takes the next from the line. Who has waited in one line
+// does not wait behind others in the next. A kind may have a
 // breaker as well, see pawl/breaker.hpp.
 #pragma once
 

@@ -6,9 +6,9 @@
 // looks at `waiting` afterwards and takes from the line what may go (engine/gating.cpp). What it takes
 // has a permit already, so whoever comes meanwhile cannot take the way it freed.
 //
-// Roles       try_enter, leave: any thread that runs jobs.  the line: whoever holds the lock.
+// Roles       try_enter, try_enter_past: any thread that runs jobs.  the line: whoever holds the lock.
 //             close, open, set_limits, set_breaker: one thread at a time.
-// Progress    try_enter and leave are lock-free.
+// Progress    try_enter and try_enter_past are lock-free.
 //
 // State       field       written by                 read by    order
 //             state_      close, open, set_limits    starters   seq_cst; a starter's look: board.hpp
@@ -20,7 +20,8 @@
 //
 // Invariants  I1  At rest: nobody waits while the gate is open, has a permit left, and its rate and its
 //                 breaker let a start happen that no job in transit is going to use; unless a timer
-//                 is set.
+//                 is set, or half of its permits are in transit: who arrives with one, or gives it
+//                 up, looks at the line again.
 //             I2  Jobs leave the line in the order in which they joined it.
 //
 // Checked by tests/engine/limits_test.cpp, tests/model/limit_model.cpp.
