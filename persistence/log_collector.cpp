@@ -70,6 +70,10 @@ log_collector::next_look log_collector::step(const boot_moment& now, bool wants_
   seen.waiting_ns = seen.bytes != 0 ? now.boot_ns - first_seen_ns_ : 0;
   const commit_decision d = decide_commit(rule_, seen);
   if (!d.collect) return {.is_under_way = seen.is_writing, .wait_ns = d.wait_ns};
+  return cut(now);
+}
+
+log_collector::next_look log_collector::cut(const boot_moment& now) {
   const status written = write_cut(now);
   first_seen_ns_ = 0;
   note_progress();

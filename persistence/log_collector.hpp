@@ -49,6 +49,9 @@ class log_collector {
   };
   // Takes what has ended, and writes at most one cut. `wants_durable`: somebody waits for a sync.
   next_look step(const boot_moment& now, bool wants_durable);
+  // Begins a cut whatever the rule says, and writes it if it has something. An empty one is durable with what was
+  // written before, and so are the LSNs up to its own.
+  next_look cut(const boot_moment& now);
   // Waits until something that is under way on the disk has ended.
   void await();
   // Writes all that is published now, and waits until it is durable.

@@ -10,7 +10,7 @@
 //
 // State       field     written by   read by     order
 //             bytes     owner        collector   plain, by tail_ and head_
-//             tail_     owner        collector   release / acquire [publish]: the bytes before it are there
+//             tail_     owner        collector   seq_cst [publish]: the bytes before it are there; and I2, I4
 //             head_     collector    owner       release / acquire [free]: the bytes before it were read
 //             the cut   collector    owners      seq_cst: see I2
 //
@@ -19,11 +19,13 @@
 //                 Q's tag is read after P's tail was stored. Say the cut that took Q counted from e to e + 1
 //                 and then read P's tail too early to see it. Then that read, and the count before it, came before
 //                 P's store, and that before Q's look at the count: Q's tag is above e, so Q was not taken. This
-//                 needs that the collector's read does not pass its count (a seq_cst read-modify-write), and
-//                 that who knows of P's store does not see an older count: what a thread
-//                 publishes becomes known through a later seq_cst operation (a place in a band, the look
-//                 for sleepers), and the owner's own next publish is in the same ring, behind P.
+//                 needs that the collector's read does not pass its count (both are seq_cst), and that
+//                 who knows of P's store does not see an older count: that store is a seq_cst
+//                 read-modify-write, which no later look of its owner passes, at the count or at anything by
+//                 which P becomes known. So it holds for an owner that goes on in another ring, too.
 //             I3  A ring's publishes are taken in their order, each once.
+//             I4  A publish, then the owner's look whether the collector sleeps; the collector's word that it
+//                 sleeps, then is_empty(): all seq_cst, so one of the two sees the other.
 //
 // Checked by tests/persistence/log_ring_test.cpp, log_ring_stress_test.cpp, tests/model/log_ring_model.cpp.
 #pragma once
@@ -77,14 +79,14 @@ class log_ring {
   void publish(std::size_t bytes, const cut_count& cut) noexcept {
     storage_.put(position_, {cut.now(), bytes});
     position_ += taken_by(bytes);
-    tail_.store(position_, release);  // [publish]
+    tail_.exchange(position_, seq_cst);  // [publish] I2, I4
   }
 
   // Calls f(bytes) for each publish that is in the cut `last`, or in one before and was not taken. They stay as
   // they are until give_back().
   template <class F>
   void take(std::uint64_t last, F f) {
-    const std::uint64_t tail = tail_.load(acquire);  // [publish]
+    const std::uint64_t tail = tail_.load(seq_cst);  // [publish]
     const std::uint64_t head = head_.load(relaxed);  // its own
     std::uint64_t at = head;
     while (at != tail) {

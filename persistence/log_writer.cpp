@@ -69,6 +69,10 @@ std::uint64_t log_writer::room() const noexcept {
   return start_.segment_bytes - offset_ + of_others;
 }
 
+bool log_writer::is_half_used() const noexcept {
+  return segments_.size() == 1 && offset_ > start_.segment_bytes / 2;
+}
+
 status log_writer::make_room(std::uint64_t bytes, const boot_moment& now) {
   PAWL_CHECK(!segments_.empty());
   while (room() < bytes) {

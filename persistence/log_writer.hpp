@@ -69,6 +69,8 @@ class log_writer {
   status sync();
   // Has the next segment made now rather than when it is needed.
   status prepare(const boot_moment& now);
+  // More than half of the one in use is, and there is no other.
+  [[nodiscard]] bool is_half_used() const noexcept;
 
   [[nodiscard]] std::uint64_t durable_lsn() const noexcept { return durable_lsn_; }
   [[nodiscard]] std::uint64_t durable_frame() const noexcept { return durable_frame_; }
@@ -80,6 +82,10 @@ class log_writer {
   [[nodiscard]] std::uint64_t frames() const noexcept { return last_.frame - start_.base.frame; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t syncs() const noexcept { return syncs_; }
+  // Segments made in this epoch.
+  [[nodiscard]] std::uint64_t segments() const noexcept {
+    return segments_.empty() ? 0 : segments_.back().number + 1 - start_.first_segment;
+  }
 
  private:
   struct buffer {

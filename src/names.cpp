@@ -21,6 +21,8 @@ constexpr std::array<std::string_view, 13> errc_names{
     "no_space", "not_found", "stale",  "stopping", "timeout", "version"};
 constexpr std::array<std::string_view, priority_count> priority_names{
     "critical", "high", "above", "normal", "below", "low", "bulk", "idle"};
+constexpr std::array<std::string_view, durability_count> durability_names{"none", "relaxed",
+                                                                          "durable"};
 constexpr std::array<std::string_view, job_state_count> state_names{
     "ended",     "scheduled", "ready", "blocked",   "running",
     "suspended", "completed", "dead",  "cancelled", "expired"};
@@ -32,7 +34,7 @@ constexpr std::array<std::string_view, reject_count> reject_names{
     "memory",   "too_large",  "unknown_kind",   "unknown_queue", "unknown_tenant", "intake_closed",
     "stopping", "forked",     "overloaded",     "bad_option",    "duplicate"};
 constexpr std::array<std::string_view, waiting_for_count> waiting_names{
-    "nothing", "due_time", "gate", "a_drain", "kind", "tenant", "lane"};
+    "nothing", "due_time", "gate", "a_drain", "kind", "tenant", "lane", "handler"};
 constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_full",
                                                                 "queue_full",
                                                                 "failing",
@@ -47,7 +49,8 @@ constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_fu
                                                                 "payload_memory_nearly_full",
                                                                 "lanes_stopped",
                                                                 "breakers_open",
-                                                                "memory_low"};
+                                                                "memory_low",
+                                                                "log_stopped"};
 constexpr std::array<std::string_view, memory_pool_count> pool_names{
     "slots", "side_tables", "payloads", "places",     "timers",
     "keys",  "queues",      "threads",  "histograms", "dead_letters"};
@@ -57,6 +60,9 @@ constexpr std::array<std::string_view, 3> status_names{"ok", "degraded", "unheal
 
 std::string_view name(errc code) noexcept {
   return at(errc_names, code);
+}
+std::string_view name(durability d) noexcept {
+  return at(durability_names, d);
 }
 std::string_view name(priority p) noexcept {
   return at(priority_names, p);

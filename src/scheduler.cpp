@@ -46,7 +46,8 @@ class call_context {
 };
 
 bool is_full(reject r) noexcept {
-  return r == reject::queue_full || r == reject::scheduler_full || r == reject::memory;
+  return r == reject::queue_full || r == reject::scheduler_full || r == reject::memory ||
+         r == reject::log_full;
 }
 
 // A guess when a full queue has room again.
@@ -318,6 +319,19 @@ result<ticket> scheduler::set_options(queue_ref queue, const queue_options& want
   const call_context context(impl_->desk);
   if (!context) return no_context;
   return impl_->core->set_options(*context, queue, wanted);
+}
+
+std::uint64_t scheduler::durable_lsn() const noexcept {
+  return impl_->is_child() ? 0 : impl_->core->durable_lsn();
+}
+
+status scheduler::wait_durable(const ticket& t, duration limit) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const thread_context* const own = own_thread_context(impl_->desk);
+  if (own != nullptr && own->role() == context_role::drain) {
+    return failure{errc::invalid, 0, "wait_durable on a drain"};
+  }
+  return impl_->core->wait_durable(t.lsn, limit);
 }
 
 status scheduler::stop(duration limit) noexcept {

@@ -35,6 +35,35 @@ struct thread_health {
   bool overrun = false;     // longer than its run_timeout and the grace
 };
 
+// How the log is doing.
+enum class log_state : std::uint8_t {
+  none,  // the scheduler has no directory
+  ok,    // it takes what is said to it
+  full,  // the disk has no room: nothing is accepted that is to be logged, queues that are logged start
+         // nothing, and it tries again by itself
+  failed,  // a write or a sync has failed. For good: what was durable is, nothing else will be; only the next
+  // opening finds out what is on the disk. Queues that are not logged go on
+  closed,  // stop() has closed it
+};
+
+struct log_health {
+  log_state state = log_state::none;
+  bool io_uring = false;            // else plain system calls
+  int io_uring_errno = 0;           // why not; 0: it was not asked for
+  std::uint64_t epoch = 0;          // which opening of the directory this is
+  std::uint64_t lsn = 0;            // of what is said now
+  std::uint64_t durable_lsn = 0;    // all up to it is durable
+  std::uint64_t written_bytes = 0;  // since open(), as are
+  std::uint64_t syncs = 0;
+  int sys_errno = 0;  // of a failed one; 0: a write was cut short
+  std::string where;  // and in which file, at what offset
+  // What open() has found.
+  std::uint64_t recovered_jobs = 0;
+  std::uint64_t recovered_dead = 0;
+  std::uint64_t dropped_bytes = 0;  // of a torn end, which was never durable
+  bool was_closed = false;          // by stop(), and did not end in a crash
+};
+
 struct health_report {
   pawl::phase phase = pawl::phase::open;
   health_status status = health_status::ok;
@@ -55,6 +84,7 @@ struct health_report {
   std::uint64_t payload_memory_bytes = 0;  // taken from the system for payloads above 64 bytes
   memory_report memory;                    // taken from the system for everything
   bool asymmetric_barrier = false;         // membarrier(2) works here; else each start is dearer
+  log_health log;
   std::vector<queue_health> queues;
   std::vector<thread_health> threads;
 };

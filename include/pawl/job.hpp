@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -22,8 +23,8 @@ struct job_id {
 };
 
 // What submit and every changing verb return. `lsn` is the log position that must be durable before
-// the answer is a fact; it is 0 for a scheduler without a directory, where an answer is a fact at
-// once.
+// the answer is a fact for whatever crash (scheduler::wait_durable()); it is 0 where nothing is logged,
+// where an answer is a fact at once.
 struct ticket {
   job_id id;
   std::uint64_t lsn = 0;
@@ -60,6 +61,16 @@ struct lane_ref {
 enum class priority : std::uint8_t { critical, high, above, normal, below, low, bulk, idle };
 inline constexpr std::size_t priority_count = 8;
 
+// What a crash may take of a job and of what became of it, in a scheduler with a directory
+// (options::directory); without one everything is `none`.
+enum class durability : std::uint8_t {
+  none,  // lives in memory only; costs what it costs without a directory
+  relaxed,  // in the log within about a millisecond: a crash of the process may take what is younger, one
+            // of the machine what the system had not written yet
+  durable,  // survives both, from the moment at which its ticket is durable
+};
+inline constexpr std::size_t durability_count = 3;
+
 // `ended` is the answer for a job that is over and of which nothing was kept.
 enum class job_state : std::uint8_t {
   ended,
@@ -91,6 +102,7 @@ inline constexpr std::size_t dead_cause_count = 9;
 
 // The enumerators' own names.
 [[nodiscard]] PAWL_EXPORT std::string_view name(priority p) noexcept;
+[[nodiscard]] PAWL_EXPORT std::string_view name(durability d) noexcept;
 [[nodiscard]] PAWL_EXPORT std::string_view name(job_state s) noexcept;
 [[nodiscard]] PAWL_EXPORT std::string_view name(dead_cause c) noexcept;
 
@@ -118,6 +130,7 @@ struct job_options {
   duration deadline{0};
   // In a queue ordered by exact priority: the smallest first. Elsewhere it means nothing.
   std::int64_t exact_priority = 0;
+  std::optional<pawl::durability> durability{};  // none: the queue's (queue_options::durability)
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.
@@ -131,9 +144,9 @@ enum class reject : std::uint8_t {
   none,            // it was accepted
   queue_full,      // no room: queue_options::jobs_max, or bytes_max
   scheduler_full,  // no room: options::jobs_max, or bytes_max
-  no_space,        // the disk is full
-  log_full,        // the log waits for a checkpoint
-  log_failed,      // the log has failed; see health()
+  no_space,        // the disk is full: nothing is logged until there is room, see health()
+  log_full,        // the disk is behind: what this thread has said to the log is not written yet
+  log_failed,      // the log has failed and stays so; see health()
   memory,          // the system, options::memory_bytes_max or payload_memory_bytes_max has no more
                    // memory for it
   too_large,       // the payload is above options::payload_bytes_max, or above a whole bytes_max
@@ -199,9 +212,10 @@ enum class waiting_for : std::uint8_t {
   a_drain,   // its turn
   kind,      // its kind is paused, held, at one of its limits, or its breaker is open
   tenant,    // its tenant is
-  lane,  // its turn in its lane, which may be paused, held, at its rate, or have an open breaker
+  lane,     // its turn in its lane, which may be paused, held, at its rate, or have an open breaker
+  handler,  // a scheduler whose registry has its kind (scheduler::open())
 };
-inline constexpr std::size_t waiting_for_count = 7;
+inline constexpr std::size_t waiting_for_count = 8;
 [[nodiscard]] PAWL_EXPORT std::string_view name(waiting_for w) noexcept;
 
 // What find() and wait() know of a job.

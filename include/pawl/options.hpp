@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "pawl/condition.hpp"
 #include "pawl/job.hpp"
@@ -57,7 +58,21 @@ enum class on_overrun : std::uint8_t {
   dead,  // it is dead(timeout) at once; what its handler does counts no more
 };
 
+// Called on the log's thread each time more of the log is durable: all tickets up to `lsn`. Must not throw
+// and must not block: what it takes, every commit takes longer.
+struct durable_hook {
+  void (*on_durable)(void* user, std::uint64_t lsn) = nullptr;
+  void* user = nullptr;
+};
+
 struct options {
+  // Where the log lies, so that jobs outlive the process (queue_options::durability); made if need be. One
+  // scheduler at a time. Empty: there is none, and nothing is written anywhere.
+  std::string directory{};
+  std::uint32_t segment_bytes = 64u
+                                << 20;  // of a file of the log: 64 KiB to 1 GiB, in steps of 4 KiB
+  bool io_uring = true;  // write by it where the system allows that; health() says what is used
+  durable_hook durable{};
   pawl::executor executor = pawl::executor::threads;
   unsigned drains = 0;                         // worker threads; 0: one per processor; at most 64.
                                                // With executor::external: loops there may be
@@ -181,6 +196,9 @@ struct queue_options {
   // Fixed when the queue is created: another one later is errc::invalid, and so is any but fifo
   // together with when_full::shed.
   queue_order order = queue_order::fifo;
+  // Of jobs that do not say it themselves (job_options::durability); for submits from now on. What was
+  // logged before stays so.
+  pawl::durability durability = pawl::durability::durable;
 };
 
 struct tenant_options {

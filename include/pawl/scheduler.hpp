@@ -12,8 +12,11 @@
 //
 // Guarantee: nothing starts before it is due, nor after it expired, nor twice at the same time; every
 //            accepted job reaches exactly one terminal state, or is still waiting when the scheduler
-//            ends. Without a directory nothing outlives the process: jobs that have not ended when
-//            stop() is called are dropped.
+//            ends. With a directory (options::directory) those that wait then are there when it is opened
+//            again, with their ids, and so they are after a crash: what was durable, whatever crashed, and
+//            what was relaxed if only the process did and a millisecond had passed. A job that ran when
+//            it happened runs again: starts are at least once, ends exactly once. Without a directory
+//            nothing outlives the process: jobs that have not ended when stop() is called are dropped.
 // Threads:   every member may be called from any thread, also from inside a handler, unless its
 //            comment says otherwise. No thread, descriptor or signal handler of Pawl exists before
 //            open() or after the destructor. Signals are blocked in Pawl's threads, except those that
@@ -54,11 +57,19 @@ class test_scheduler;  // pawl/testing.hpp
 class PAWL_EXPORT scheduler {
  public:
   // Reserves address space for options::jobs_max jobs and starts the drains, if
-  // options::executor asks for any. Both arguments are copied. Blocks until the threads run.
+  // options::executor asks for any. Both arguments are copied. Blocks until the threads run; with a directory,
+  // until its log is read, what it held is in place, and is written into a new one. Queues that it knows are
+  // there again with the options they had. Jobs of kinds that the registry does not have wait, blocked
+  // (waiting_for::handler), until an opening brings them.
   //   errc::invalid  an option is out of range, or the registry is not valid(); failure::where
   //                  names it
-  //   errc::io       a thread could not be created
+  //   errc::io       a thread could not be created, or the directory not be read or written:
+  //                  failure::sys_errno
   //   errc::memory   the address space is not to be had
+  //   errc::busy     another scheduler has the directory, of this process or another
+  //   errc::corrupt  the log is damaged: where and how goes to the log sink, and nothing was changed
+  //   errc::version  the log was written by a release that this one cannot read
+  //   errc::no_space the disk is full
   static result<std::unique_ptr<scheduler>> open(const options& wanted,
                                                  const registry& kinds) noexcept;
 
@@ -195,6 +206,21 @@ class PAWL_EXPORT scheduler {
   result<ticket> close_intake(scope of) noexcept;
   result<ticket> open_intake(scope of) noexcept;
 
+  // Up to where the log is durable. 0 without one.
+  [[nodiscard]] std::uint64_t durable_lsn() const noexcept;
+  // Is what the ticket is of a fact, whatever crashes? Always, where nothing is logged; of a relaxed job
+  // some time after it was asked for all the same.
+  [[nodiscard]] bool is_durable(const ticket& t) const noexcept { return t.lsn <= durable_lsn(); }
+  // Blocks until it is, at most `limit`. The log is written in the meantime, so a thread may submit many
+  // jobs and wait for the last ticket, which covers all that the thread did before.
+  //   errc::timeout   the limit has passed
+  //   errc::io        the log has failed: it will never be durable, and whether it is on the disk only the
+  //                   next opening knows
+  //   errc::invalid   called on a drain, or the ticket is of another scheduler
+  //   errc::stopping  the scheduler was stopped before
+  //   errc::forked
+  [[nodiscard]] status wait_durable(const ticket& t, duration limit) noexcept;
+
   // Applies new options to a queue, for submits and starts from now on. Lowering a bound ends no
   // job; a submit that is under way meanwhile may still take the room it had found.
   //   errc::invalid    an option is out of range, or `wanted.order` is not the queue's
@@ -211,8 +237,10 @@ class PAWL_EXPORT scheduler {
   // Closes the intake, starts no more jobs, and waits at most `limit` for the handlers that run;
   // context::stop_requested() is true for them. `limit` counts from the call: callbacks of stop tokens
   // run first and in it, and one that takes longer holds up the return. Then the threads end.
-  // Jobs that have not started never will. Calling it again waits again.
-  //   errc::timeout  handlers are still inside; health() and the log sink say which
+  // Jobs that have not started never will, by this scheduler. Calling it again waits again.
+  // Then the log is closed, with all that was said to it durable.
+  //   errc::timeout  handlers are still inside; health() and the log sink say which. The log stays open
+  //   errc::io       the log could not be closed that way; it holds what was durable before
   //   errc::invalid  called from inside a handler
   //   errc::forked
   status stop(duration limit) noexcept;

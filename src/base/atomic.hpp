@@ -32,11 +32,14 @@ template <class T>
 using plain = T;
 #endif
 
+// In a namespace of their own, so that an enumerator of the same name shadows nothing.
+inline namespace orders {
 inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
 inline constexpr auto seq_cst = std::memory_order_seq_cst;
+}  // namespace orders
 
 inline constexpr std::size_t cache_line_bytes = 64;
 

@@ -26,6 +26,7 @@ struct admission {
   std::uint16_t kind;
   std::uint8_t attempts_max;  // the kind's
   std::uint64_t now_ns;
+  std::uint8_t log_marks = 0;  // of slot_mark: what is logged of the jobs on their way in
 
   [[nodiscard]] tally& counts() const noexcept {
     if (share.kind != kind) [[unlikely]] {

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "engine/wal.hpp"
+
 namespace pawl {
 
 thread_context* context_office::lend() noexcept {
@@ -45,6 +47,7 @@ thread_context* context_office::add_locked(context_role role, unsigned index) no
   if (current == nullptr || spare == nullptr) return nullptr;
   try {
     all_.push_back(std::make_unique<thread_context>(role, index, current, spare, budget_));
+    if (log_ != nullptr) all_.back()->log = log_->make_appender();
     // There are a few of them at most, and a thread without one can do nothing at all.
     memory_account(budget_, memory_pool::threads).take(sizeof(thread_context), need::accepted);
     if (role == context_role::application) free_.reserve(application_contexts_ + 1);

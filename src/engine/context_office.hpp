@@ -13,11 +13,16 @@
 
 namespace pawl {
 
+class wal;
+
 class context_office {
  public:
   context_office(slab& jobs, memory_budget* budget) noexcept : jobs_(jobs), budget_(budget) {}
 
   static constexpr unsigned application_contexts_max = 64;
+
+  // Contexts that are made from now on have a way into it. Before the first.
+  void use_log(wal* log) noexcept { log_ = log; }
 
   // For a thread of the host. May allocate; null: no memory. Not to be given back if
   // role() == shared.
@@ -43,6 +48,7 @@ class context_office {
 
   slab& jobs_;
   memory_budget* const budget_;
+  wal* log_ = nullptr;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<thread_context>> all_;
   std::vector<thread_context*> free_;  // lent last, given back first: its magazines are warm

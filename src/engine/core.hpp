@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/atomic.hpp"
@@ -37,6 +38,12 @@
 namespace pawl {
 
 class scheduler;
+class wal;
+
+// What the log calls queues: its numbers of names begin with 1.
+constexpr std::uint32_t number_of_queue(unsigned index) noexcept {
+  return index + 1;
+}
 
 // The settings with every 0 that means "choose" replaced.
 struct core_settings {
@@ -76,11 +83,13 @@ struct running_kind {
 };
 
 struct core {
-  core(const core_settings& s, const registry& r, const clock_source& c, bool barrier_works,
-       alarm* timer_alarm)
+  // `all_kinds`: the first `kinds_known` have handlers.
+  core(const core_settings& s, std::vector<registry::entry> all_kinds, std::size_t kinds_known,
+       const clock_source& c, bool barrier_works, alarm* timer_alarm)
       : settings(s),
-        kinds(r.entries().begin(), r.entries().end()),
-        running_kinds(r.entries().begin(), r.entries().end()),
+        kinds(std::move(all_kinds)),
+        kinds_with_handler(kinds_known),
+        running_kinds(kinds.begin(), kinds.end()),
         clock(c),
         asymmetric(barrier_works),
         has_histograms(s.given.histograms),
@@ -94,7 +103,7 @@ struct core {
         bytes(s.given.bytes_max),
         rings(s.drains + s.replacements),
         contexts(jobs, &memory),
-        gates(r.entries().size(), &memory),
+        gates(kinds.size(), &memory),
         lot(s.slots),
         lanes(s.slots, &memory),
         order(s.slots),
@@ -107,14 +116,21 @@ struct core {
   }
 
   const core_settings settings;
+  // Those of the registry, and behind them kinds of which the log has jobs and nobody has a handler.
   const std::vector<registry::entry> kinds;
+  const std::size_t kinds_with_handler;
   std::vector<running_kind> running_kinds;  // the same, of the same numbers
   const clock_source& clock;
-  const bool asymmetric;       // see ready/board.hpp
-  const bool has_histograms;   // engine/timing.hpp
-  const bool watches_starts;   // or there is a hook
-  scheduler* owner = nullptr;  // for context::owner(); set before any thread starts
-  std::uint16_t tag = 0;       // queue_ref::scheduler
+  const bool asymmetric;                    // see ready/board.hpp
+  const bool has_histograms;                // engine/timing.hpp
+  const bool watches_starts;                // or there is a hook
+  scheduler* owner = nullptr;               // for context::owner(); set before any thread starts
+  std::uint16_t tag = 0;                    // queue_ref::scheduler
+  wal* log = nullptr;                       // null: there is none; set before there is any context
+  std::vector<std::uint32_t> kind_numbers;  // what the log calls kinds
+  std::uint64_t key_seed = 0;               // of the hashes of unique keys
+  std::uint64_t first_generation = 1;  // smaller ones were given before the scheduler was opened
+  std::uint64_t settings_order = 0;    // of what was logged last of scopes; under the lock of verbs
 
   messages say;
   memory_budget memory;

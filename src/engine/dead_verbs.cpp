@@ -6,6 +6,7 @@
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
 #include "engine/handler_call.hpp"
+#include "engine/job_log.hpp"
 #include "engine/placing.hpp"
 #include "engine/unique_jobs.hpp"
 #include "engine/weighing.hpp"
@@ -130,6 +131,8 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
   constexpr failure is_stale{errc::stale, 0, "version"};
   failure why = known->state == job_state::ended ? no_such_letter : is_stale;
   std::uint64_t place = 0;
+  std::uint64_t lsn = 0;
+  wait_for_log(context);
   look_at_letter(core_, id, [&](const dead_letters::letter& l) {
     slot& job = core_.jobs[l.slot];
     job_word word{job.word.load(acquire)};
@@ -161,6 +164,7 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       // Before anyone can count its next end.
       context.tallies.of(job.queue, job.kind).counts.add(tally::requeued);
       transition_to_requeued(job.word, word, bytes != 0);
+      if (job.has(logged)) lsn = log_requeued(context, id, job, word.version());
       place = band_entry::make(l.slot, word).bits;
     });
     if (refused == reject::none) return true;
@@ -176,7 +180,7 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
   ready_queue& queue = *core_.queues.at(known->queue.index);
   push_ready(core_, context, queue, job.band, {&place, 1});
   if (queue.counts_bytes()) weigh(core_, id_slot(id));  // see engine/weighing.hpp
-  return ticket{id, 0};
+  return ticket{id, lsn};
 }
 
 std::uint64_t engine::purge_dead(thread_context& context, const dead_filter& which) noexcept {
@@ -198,7 +202,8 @@ std::uint64_t engine::purge_dead(thread_context& context, const dead_filter& whi
       return taken;
     });
     if (!taken) continue;
-    release_slot(core_, context, slot_index);
+    wait_for_log(context);
+    release_dead(core_, context, slot_index);
     ++purged;
   }
 }

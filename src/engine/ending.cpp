@@ -2,6 +2,7 @@
 
 #include "engine/breaking.hpp"
 #include "engine/gating.hpp"
+#include "engine/job_log.hpp"
 #include "engine/unique_jobs.hpp"
 #include "engine/weighing.hpp"
 #include "job/extra.hpp"
@@ -49,6 +50,7 @@ void release_extra(core& c, std::uint32_t extra) noexcept {
 waiting_for waits_for(const core& c, const slot& job, job_id id, job_state state) noexcept {
   if (state == job_state::scheduled) return waiting_for::due_time;
   if (state == job_state::blocked) {
+    if (c.running_kinds[job.kind].call == nullptr) return waiting_for::handler;
     const std::uint32_t line = c.lot.owner_of(id_slot(id));
     if (line == 0 && job.has(in_lane)) return waiting_for::lane;
     const bool by_tenant = part_of_gate(line) == gate_part::tenant;
@@ -87,6 +89,11 @@ void release_slot(core& c, thread_context& context, std::uint32_t slot_index) no
   if (job.has(in_lane)) [[unlikely]]
     c.lanes.move(c, context, slot_index, lane_place::out);
   give_slot_back(c, context, slot_index, job, word);
+}
+
+void release_dead(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
+  log_purged(c, context, slot_index);
+  release_slot(c, context, slot_index);
 }
 
 void settle_room(core& c, thread_context& context) noexcept {
@@ -146,6 +153,8 @@ namespace {
 [[gnu::always_inline]] inline void finish(core& c, thread_context& context,
                                           std::uint32_t slot_index, slot& job, job_word word,
                                           dead_cause cause, bool keeps_room) noexcept {
+  if (job.has(logged)) [[unlikely]]
+    log_end(c, context, slot_index, job, word, cause);
   if (word.has_any_of(permit_flags | static_cast<std::uint64_t>(job_flag::weighed))) [[unlikely]] {
     if (word.permits() != 0) give_permits(c, context, job_scopes(job), word.permits());
     if (word.has(job_flag::weighed) && !keeps_room) {
@@ -171,7 +180,7 @@ namespace {
   if (is_dead) {
     // Before anyone is told: who is may ask for the letter, and must find it, or that there is none.
     const std::optional<std::uint32_t> to_free = c.dead.keep(slot_index, c.clock.boot_ns());
-    if (to_free) release_slot(c, context, *to_free);
+    if (to_free) release_dead(c, context, *to_free);
   }
   if (word.has(job_flag::waiter)) c.waiters.tell(ended);
   if (hooks.on_end != nullptr) {

@@ -21,6 +21,9 @@ void end_completed(core& c, thread_context& context, std::uint32_t slot_index, s
 // inside, that is left to whoever returns from it.
 void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept;
 
+// The same of a dead one whose letter is forgotten; the thread has room in its log for saying so.
+void release_dead(core& c, thread_context& context, std::uint32_t slot_index) noexcept;
+
 // A drain gives the room of ended jobs back by the batch, unless a bound is small and exact; this
 // gives back what is still owed.
 void settle_room(core& c, thread_context& context) noexcept;

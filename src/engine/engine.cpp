@@ -10,6 +10,7 @@
 #include "base/membarrier.hpp"
 #include "base/thread.hpp"
 #include "engine/handler_call.hpp"
+#include "engine/restoring.hpp"
 #include "engine/settings.hpp"
 #include "job/id.hpp"
 
@@ -40,10 +41,19 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   }
   options chosen = wanted;
   if (stepped) chosen.executor = executor::stepped;
-  const result<core_settings> settings = settle(chosen, this_machine());
+  result<core_settings> settings = settle(chosen, this_machine());
   if (!settings) return settings.error();
   if (const status enough = check_memory(*settings, *world.clock); !enough) return enough.error();
-  std::unique_ptr<engine> e(new engine(*settings, kinds, world, membarrier_register()));
+  std::unique_ptr<recovered_log> log;
+  if (!wanted.directory.empty()) {
+    messages say(wanted.log, *world.clock);
+    auto opened = open_log_of(wanted, kinds, *world.clock, say);
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+    make_room_for(*settings, slots_of(*log->disk.state));
+  }
+  std::unique_ptr<engine> e(
+      new engine(*settings, std::move(log), kinds, world, membarrier_register()));
   if (!e->alarm_.is_ready()) return failure{errc::io, EMFILE, "timer thread"};
   if (!e->core_.jobs.is_ready()) return failure{errc::memory, 0, "slab"};
   if (!e->core_.lot.is_ready()) return failure{errc::memory, 0, "parking_lot"};
@@ -52,6 +62,7 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   if (!e->core_.payloads.is_ready()) return failure{errc::memory, 0, "payload_arena"};
   if (!e->core_.due_later.is_ready()) return failure{errc::memory, 0, "wheel"};
   if (const status added = e->add_drains(); !added) return added.error();
+  if (const status taken = e->take_over_log(); !taken) return taken.error();
   return e;
 }
 
@@ -59,13 +70,19 @@ namespace {
 bool is_stepped(const core_settings& s) noexcept {
   return s.given.executor == executor::stepped;
 }
+std::vector<registry::entry> kinds_of(const registry& r) {
+  return {r.entries().begin(), r.entries().end()};
+}
 }  // namespace
 
-engine::engine(const core_settings& settings, const registry& kinds, const environment& world,
-               bool barrier_works)
+engine::engine(const core_settings& settings, std::unique_ptr<recovered_log> log,
+               const registry& kinds, const environment& world, bool barrier_works)
     : world_(world),
-      core_(settings, kinds, *world.clock, barrier_works, is_stepped(settings) ? nullptr : &alarm_),
+      log_(std::move(log)),
+      core_(settings, log_ != nullptr ? log_->kinds : kinds_of(kinds), kinds.entries().size(),
+            *world.clock, barrier_works, is_stepped(settings) ? nullptr : &alarm_),
       loops_(core_) {
+  build_log();
   core_.owner = world.owner;
   core_.tag = world.tag;
   bool has_limits = settings.given.start_rate.starts != 0;
@@ -115,6 +132,7 @@ status engine::add_drains() {
 }
 
 engine::~engine() {
+  if (wal_ != nullptr) wal_->abandon();  // where stop() has not closed it: its thread calls us
   for (std::thread& t : threads_) {
     if (t.joinable()) t.join();
   }
@@ -270,7 +288,7 @@ status engine::stop(duration limit) noexcept {
     return failure{errc::timeout, 0, "stop"};
   }
   core_.waiters.stop_all();
-  return std::monostate{};
+  return close_log();
 }
 
 // The stop tokens of what runs now, or of that job only.
@@ -302,6 +320,7 @@ void engine::say_who_is_stuck() noexcept {
 
 void engine::abandon() noexcept {
   core_.waiters.stop_all();
+  if (wal_ != nullptr) wal_->abandon();
   for (std::thread& t : threads_) {
     if (t.joinable()) t.detach();
   }

@@ -19,7 +19,9 @@
 #include "engine/core.hpp"
 #include "engine/drain.hpp"
 #include "engine/health_monitor.hpp"
+#include "engine/log_opening.hpp"
 #include "engine/loop_office.hpp"
+#include "engine/wal.hpp"
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
@@ -48,6 +50,10 @@ class engine {
                                                const environment& world);
   // All threads have ended: stop() said so. See abandon().
   ~engine();
+
+  // What the log says is durable, and waiting for that; as the members of scheduler.
+  [[nodiscard]] std::uint64_t durable_lsn() const noexcept;
+  status wait_durable(std::uint64_t lsn, duration limit) noexcept;
 
   // Starts the threads, unless stepped or options::dispatch is false. External: all but drains.
   status start();
@@ -110,15 +116,33 @@ class engine {
   bool step_blocking() noexcept { return pool_->step(*blocking_context_); }
   // Fires what is due and looks at handlers that run too long. False: nothing was due.
   bool step_timer() noexcept;
+  // One round of the log. False: nothing to do, or there is none.
+  bool step_log() noexcept { return wal_ != nullptr && wal_->step(); }
   // When step_timer() has something to do next; 0: now.
   [[nodiscard]] std::uint64_t next_timer_ns() const noexcept;
 
   [[nodiscard]] core& parts() noexcept { return core_; }
 
  private:
-  engine(const core_settings& settings, const registry& kinds, const environment& world,
-         bool barrier_works);
+  engine(const core_settings& settings, std::unique_ptr<recovered_log> log, const registry& kinds,
+         const environment& world, bool barrier_works);
   status add_drains();
+  result<ticket> apply_pause(thread_context& context, scope of, duration resume_after) noexcept;
+  result<ticket> apply_resume(thread_context& context, scope of) noexcept;
+  result<ticket> apply_intake(thread_context& context, scope of, bool is_open) noexcept;
+  template <class Change>
+  result<ticket> change_and_say(thread_context& context, scope of, const setting_value& value,
+                                Change change) noexcept;
+  void restore_setting(const setting_key& key, const setting_value& value);
+  void build_log();
+  void set_ceiling() noexcept;
+  void wait_for_settings_room(thread_context& context) noexcept;
+  void say_tenant(thread_context& context, unsigned number, std::string_view name,
+                  const tenant_options& wanted) noexcept;
+  status take_over_log();
+  void note_log_state(log_state state) noexcept;
+  status close_log() noexcept;
+  void describe_log(log_health& h) const;
   [[nodiscard]] bool is(executor e) const noexcept { return core_.settings.given.executor == e; }
   status start_drain(unsigned index) noexcept;
   status start_timer() noexcept;
@@ -130,6 +154,7 @@ class engine {
   void count_living(int change) noexcept;
   void note_entered() noexcept;
   bool wait_for_memory(ready_queue& queue, std::chrono::steady_clock::time_point until);
+  bool wait_for_disk(std::chrono::steady_clock::time_point until) const noexcept;
   health_report describe_health(const std::vector<tally_sums>& queues) const;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   // Neither: the scheduler.
@@ -147,7 +172,11 @@ class engine {
   void wait_for_starts_of(unsigned queue) noexcept;
 
   const environment world_;
-  alarm alarm_;  // of the timer thread
+  alarm alarm_;                         // of the timer thread
+  std::unique_ptr<recovered_log> log_;  // null: the scheduler has no directory
+  std::unique_ptr<wal> wal_;            // the same
+  std::uint32_t queues_named_ = 0;      // of which the log knows; under changing_
+  std::uint32_t tenants_named_ = 0;
   core core_;
   std::unique_ptr<arena> arena_;
   std::unique_ptr<blocking_pool> pool_;
@@ -160,6 +189,7 @@ class engine {
   std::thread timer_thread_;
   mutable health_monitor monitor_;
   std::mutex changing_;  // one gate or settings change at a time
+  std::mutex saying_;    // one change with what the log is told of it; before changing_
 
   mutable std::mutex living_mutex_;
   std::condition_variable all_left_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/wal.hpp"
+
 namespace pawl {
 
 namespace {
@@ -65,6 +67,7 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
   const memory_report memory = describe_memory(c);
   s.memory_bytes_max = memory.bytes_max;
   s.memory_bytes = memory.bytes_max - std::min(memory.bytes_max, memory.free_bytes);
+  s.log_stopped = c.log != nullptr && c.log->refusal() != reject::none;
   return s;
 }
 

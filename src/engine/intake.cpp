@@ -7,154 +7,19 @@
 #include "engine/admission.hpp"
 #include "engine/ending.hpp"
 #include "engine/intake_doors.hpp"
+#include "engine/job_log.hpp"
+#include "engine/job_making.hpp"
 #include "engine/option_checks.hpp"
 #include "engine/ordered_intake.hpp"
-#include "engine/payload_storing.hpp"
 #include "engine/placing.hpp"
 #include "engine/scarcity.hpp"
 #include "engine/unique_jobs.hpp"
-#include "job/expiry.hpp"
-#include "job/extra.hpp"
 #include "job/id.hpp"
 #include "policy/retry.hpp"
 
 namespace pawl {
 
 namespace {
-
-// What the job wants beyond what its kind says. False: no memory.
-bool store_extra(core& c, slot& job, const job_options& how, const key_request* key) noexcept {
-  if (how.run_timeout.count() == 0 && how.backoff == nullptr && key == nullptr) return true;
-  job_extra x;
-  x.run_timeout_ns = detail::nanoseconds(how.run_timeout);
-  if (how.backoff != nullptr) {
-    x.has_backoff = true;
-    x.backoff = *how.backoff;
-  }
-  if (key != nullptr) {
-    x.is_unique = true;
-    x.key = key->wish.key;
-    x.until = key->wish.until;
-  }
-  const std::uint32_t reference = c.payloads.store_value(x);
-  job.extra = reference;
-  return reference != 0;
-}
-
-// When it is due, in boot time; the slot has it in the job's own clock. The clock is read again: the
-// stamp of a submit may be some microseconds old, and nothing may be early.
-std::uint64_t set_due(const core& c, slot& job, const job_options& how) noexcept {
-  const std::uint64_t now = c.clock.boot_ns();
-  if (how.after.count() > 0) {
-    job.due_ns = now + detail::nanoseconds(how.after);
-    return job.due_ns;
-  }
-  const std::int64_t at = std::chrono::duration_cast<duration>(how.at.time_since_epoch()).count();
-  job.due_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0));
-  job.put(by_wall_clock);
-  return boot_ns_of(c, job.due_ns, now);
-}
-
-// The fields of a job in a free slot, apart from its options. False: no memory for the payload.
-bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload,
-               const job_options& how, unsigned band) noexcept {
-  if (!store_payload(a.c.payloads, job, payload)) return false;
-  job.generation = job.generation + 1;
-  job.due_ns = a.now_ns;
-  job.submitted_ns = a.now_ns;
-  job.ticket_lsn = 0;
-  job.extra = 0;
-  job.expires = 0;
-  job.kind = a.kind;
-  job.queue = static_cast<std::uint16_t>(a.queue.index());
-  job.band = static_cast<std::uint8_t>(band);
-  job.attempt = 0;
-  job.attempts_max = how.max_attempts != 0 ? how.max_attempts : a.attempts_max;
-  job.cause = 0;
-  job.pushbacks = 0;
-  job.marks = 0;
-  job.tenant = how.tenant.index;
-  return true;
-}
-
-// A job that is accepted. With a place it is ready, and the place is yet to be pushed.
-struct newcomer {
-  job_id id;
-  band_entry place;
-  bool is_ready = true;
-  std::uint64_t expiry_ns = UINT64_MAX;
-  reject reason = reject::memory;  // if it is not accepted
-};
-
-// Gives a filled slot the job's options, and notes where it stands in an ordered queue; one that is due
-// later goes into the wheel. One with a key, or due later, is counted here: before anyone can count its
-// end, as soon as others know of it. False: newcomer::reason, or it is a duplicate (key_request::answer).
-bool make_special(const admission& a, std::uint32_t slot_index, const job_options& how,
-                  newcomer& made, key_request* key) noexcept {
-  slot& job = a.c.jobs[slot_index];
-  const auto drop = [&] {
-    if (job.has(in_lane)) a.c.lanes.move(a.c, a.context, slot_index, lane_place::out);
-    if (job.extra != 0) a.c.payloads.release(job.extra);
-    if (payload_arena::is_reference(job.payload)) a.c.payloads.release(job.payload);
-    return false;
-  };
-  if (!store_extra(a.c, job, how, key)) return drop();
-  if (a.queue.is_ordered()) note_order(a, slot_index, how);
-  job.expires = encode_expiry(how.expires);
-  made.expiry_ns = expiry_ns(a.now_ns, job.expires);
-  made.is_ready = !is_later(how);
-  const std::uint64_t due = made.is_ready ? 0 : set_due(a.c, job, how);
-  if (job.has(by_wall_clock)) a.c.due_later.note_wall_clock();
-  if (!how.lane.empty()) {
-    made.reason = a.c.lanes.join(a.c, a.context, slot_index, how.lane, made.is_ready);
-    if (made.reason != reject::none) return drop();
-    job.put(in_lane);
-    made.reason = reject::memory;
-  }
-  job_word word;
-  const auto go_live = [&] {
-    if (!made.is_ready || key != nullptr) a.counts().add(tally::accepted);
-    if (!made.is_ready) a.counts().add(tally::put_off);
-    word = made.is_ready ? transition_to_ready(job.word) : transition_to_scheduled(job.word);
-  };
-  if (key == nullptr) {
-    go_live();
-  } else {
-    key->answer = a.c.keys.claim(key->wish, made.id, go_live);
-    if (!key->answer.is_taken()) return drop();
-  }
-  order_second_look(a.c, a.queue);
-  if (a.queue.counts_bytes()) weigh(a.c, slot_index);
-  if (made.is_ready) {
-    made.place = band_entry::make(slot_index, word);
-  } else {
-    a.c.due_later.add(a.c, a.context,
-                      {due, slot_index, static_cast<std::uint32_t>(word.version())});
-  }
-  return true;
-}
-
-// After the job was counted and has its place, so that its end comes after both.
-void watch_expiry(const admission& a, const newcomer& made) noexcept {
-  if (made.expiry_ns == UINT64_MAX) [[likely]]
-    return;
-  a.c.due_later.add(a.c, a.context,
-                    {made.expiry_ns, id_slot(made.id) | expiry_mark,
-                     static_cast<std::uint32_t>(id_generation(made.id))});
-}
-
-// Fills a free slot and makes it a job. `plain`: is_plain(how). False: newcomer::reason, or a duplicate.
-bool make_job(const admission& a, std::uint32_t slot_index, std::span<const std::byte> payload,
-              const job_options& how, bool plain, unsigned band, newcomer& made,
-              key_request* key = nullptr) noexcept {
-  slot& job = a.c.jobs[slot_index];
-  if (!fill_slot(a, job, payload, how, band)) return false;
-  made.id = make_id(slot_index, job.generation);
-  if (!plain || a.queue.is_ordered()) [[unlikely]]
-    return make_special(a, slot_index, how, made, key);
-  made.place = band_entry::make(slot_index, transition_to_ready(job.word));
-  return true;
-}
 
 // Jobs that are ready but whose places found no memory: nobody can have started them. As if they
 // had never been there.
@@ -172,6 +37,10 @@ void undo(const admission& a, std::span<const std::uint64_t> places) noexcept {
       continue;  // somebody guessed or was told the id and cancelled it: then it was a job
     const job_id id = make_id(index, job.generation);
     withdraw_key(a.c, job, id);
+    if (job.has(logged)) {
+      wait_for_log(a.context);
+      log_end(a.c, a.context, index, job, word, dead_cause::none);
+    }
     if (word.has(job_flag::waiter)) a.c.waiters.tell(status_of(a.c, job, id, word));
     if (word.has(job_flag::weighed)) give_bytes(a.c, a.queue, payload_bytes(a.c, job));
     release_slot(a.c, a.context, index);
@@ -209,7 +78,7 @@ bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> p
 // A job with a unique key, once that was looked at: with a credit, or in the place of a waiting job of the
 // same queue, whose room it takes over, so far as it needs it. What came of it is in key.answer.
 reject try_unique(admission& a, std::span<const std::byte> payload, const job_options& how,
-                  unsigned band, key_request& key, job_id& id) noexcept {
+                  unsigned band, key_request& key, ticket& accepted) noexcept {
   const bool takes_over =
       key.answer.step == key_step::replace && key.answer.queue == key.wish.queue;
   key.wish.in_place_of = takes_over ? key.answer.original : job_id{};
@@ -244,7 +113,7 @@ reject try_unique(admission& a, std::span<const std::byte> payload, const job_op
     return reject::memory;
   }
   watch_expiry(a, made);
-  id = made.id;
+  accepted = {made.id, made.lsn};
   return reject::none;
 }
 
@@ -258,11 +127,19 @@ submit_answer take_in_unique(admission& a, std::span<const std::byte> payload,
   do {
     key.answer = a.c.keys.look(key.wish);
     if (!key.answer.is_taken()) break;
-    answer.reason = try_unique(a, payload, how, band, key, answer.ticket.id);
+    // The one that is replaced may be logged, though this one is not.
+    if (!has_log_room(a.context)) {
+      answer.reason = reject::log_full;
+      return answer;
+    }
+    answer.reason = try_unique(a, payload, how, band, key, answer.ticket);
     if (answer.reason != reject::none) return answer;
   } while (key.answer.step == key_step::again);
-  return note_key(a.counts(), answer, key.answer);
+  return note_key(a.c, a.counts(), answer, key.answer);
 }
+
+// So much of a bulk is said at once.
+constexpr std::size_t log_bytes_at_once = 256u << 10;
 
 // A bulk on its way in: jobs that are made, and whose places wait to be pushed together.
 struct bulk {
@@ -272,17 +149,42 @@ struct bulk {
   std::size_t held = 0;  // places, all of `band`
   unsigned band = 0;
   std::uint32_t credits = 0;  // of jobs to come; what is left is put aside at the end
-  job_id last_held{};
+  ticket last_held{};
+  bool is_said = false;       // what is held has been logged
+  std::size_t log_bytes = 0;  // that will be said of what is held
 
   // Pushes what is held: those jobs are accepted then. False: no memory; they are undone.
   bool flush() noexcept {
     const std::size_t count = std::exchange(held, 0);
+    log_bytes = 0;
     if (count == 0) return true;
+    if (a.log_marks != 0 && !std::exchange(is_said, false)) {
+      last_held.lsn = log_plain(a, {places.data(), count});
+    }
     if (!enqueue(a, band, {places.data(), count})) return false;
     if (a.queue.counts_bytes()) weigh_places(a.c, {places.data(), count});
     answer.accepted += count;
-    answer.ticket.id = last_held;
+    answer.ticket = last_held;
     return true;
+  }
+
+  // Room in the log for one more. What is held is logged together, or was; and is all of one level.
+  reject make_log_room(const job_spec& spec, bool plain) noexcept {
+    const std::uint8_t marks = log_marks_of(a.queue, spec.options);
+    if ((marks != a.log_marks || !plain || log_bytes > log_bytes_at_once) && !flush()) {
+      return reject::memory;
+    }
+    a.log_marks = marks;
+    if (marks == 0) return reject::none;
+    const std::size_t bytes =
+        plain ? bulk_bytes(spec.payload.size()) : submit_bytes(spec.options, spec.payload.size());
+    reject r = log_refusal(a.c, a.context, log_bytes + bytes);
+    if (r == reject::log_full && held != 0) {
+      if (!flush()) return reject::memory;
+      r = log_refusal(a.c, a.context, bytes);
+    }
+    if (r == reject::none) log_bytes += bytes;
+    return r;
   }
 
   // A job with a key is accepted at once, and the answer is a prefix.
@@ -312,6 +214,9 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
+    if (a.queue.has_log()) [[unlikely]] {
+      if (const reject r = make_log_room(spec, plain); r != reject::none) return r;
+    }
     if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
     // What is due later is accepted at once, and the answer is a prefix.
     if (!plain && is_later(spec.options) && !flush()) return reject::memory;
@@ -338,13 +243,14 @@ struct bulk {
     --credits;
     if (!made.is_ready) {
       ++answer.accepted;
-      answer.ticket.id = id;
+      answer.ticket = {id, made.lsn};
       watch_expiry(a, made);
       return reject::none;
     }
     places[held++] = made.place.bits;
-    last_held = id;
-    if (made.expiry_ns != UINT64_MAX) {
+    last_held = {id, made.lsn};
+    is_said = made.lsn != 0;
+    if (made.expiry_ns != UINT64_MAX || is_said) {
       if (!flush()) return reject::memory;
       watch_expiry(a, made);
     }
@@ -374,8 +280,13 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
               *share,
               kind.index,
               c.running_kinds[kind.index].attempts_max,
-              c.clock.recent_boot_ns(context.clock_reading)};
+              c.clock.recent_boot_ns(context.clock_reading),
+              log_marks_of(*c.queues.at(queue.index), how)};
   const unsigned band = band_of(how.priority);
+  if (a.log_marks != 0) [[unlikely]] {
+    const reject r = log_refusal(c, context, submit_bytes(how, payload.size()));
+    if (r != reject::none) return refuse(r);
+  }
   if (how.unique != nullptr) [[unlikely]]
     return take_in_unique(a, payload, how, band);
   const std::uint32_t slot_index = context.take_slot(c.jobs);
@@ -393,7 +304,9 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
     put_credits(a, 1);
     return refuse(made.reason);
   }
-  answer.ticket.id = made.id;
+  answer.ticket = {made.id, made.lsn};
+  if (a.log_marks != 0 && made.lsn == 0) [[unlikely]]
+    answer.ticket.lsn = log_plain(a, {&made.place.bits, 1});
   if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
     answer.ticket = {};
     return refuse(reject::memory);

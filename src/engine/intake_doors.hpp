@@ -22,7 +22,7 @@ inline reject check_doors(const core& c, const ready_queue& queue, unsigned kind
 inline reject check_call(const core& c, queue_ref queue, kind_ref kind) noexcept {
   if (c.stopping.load(relaxed)) return reject::stopping;  // relaxed: nothing follows from it
   if (queue.scheduler != c.tag || c.queues.at(queue.index) == nullptr) return reject::unknown_queue;
-  if (kind.index >= c.kinds.size()) return reject::unknown_kind;
+  if (kind.index >= c.kinds_with_handler) return reject::unknown_kind;
   return check_doors(c, *c.queues.at(queue.index), kind.index);
 }
 

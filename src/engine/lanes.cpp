@@ -118,7 +118,7 @@ bool lane_table::prepare_rows(slab& jobs) noexcept {
 }
 
 reject lane_table::join(core& c, thread_context& context, std::uint32_t slot_index,
-                        std::string_view key, bool has_place) noexcept {
+                        std::string_view key, bool has_place, std::uint64_t& order) noexcept {
   if (!prepare_rows(c.jobs)) return reject::memory;
   const std::uint16_t queue = c.jobs[slot_index].queue;
   const key_hash hash = hash_of(c, key, queue);
@@ -131,6 +131,7 @@ reject lane_table::join(core& c, thread_context& context, std::uint32_t slot_ind
     return reject::intake_closed;
   }
   ++l->members;
+  order = ++s.joined;
   members_.set_key(slot_index, hash);
   if (has_place) enter(s, slot_index);
   return reject::none;

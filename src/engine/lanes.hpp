@@ -64,9 +64,13 @@ class lane_table {
   [[nodiscard]] bool is_ready() const noexcept { return lot_.is_ready() && members_.is_ready(); }
 
   // Makes the job in a free slot a member of the lane, which is made if need be; with `has_place` it is
-  // the last of the line. reject::memory, or reject::intake_closed.
+  // the last of the line. reject::memory, or reject::intake_closed. `order`: grows with each of a lane.
   reject join(core& c, thread_context& context, std::uint32_t slot_index, std::string_view key,
-              bool has_place) noexcept;
+              bool has_place, std::uint64_t& order) noexcept;
+  // Orders go on above this one. Before the first join.
+  void number_from(std::uint64_t order) noexcept {
+    for (shard& s : shards_) s.joined = order;
+  }
 
   // May the job start whose place this is? `lets_go`: if so, it does, and its permits are the thread's. False:
   // the place is gone, because the job waits in line, or because it is stale.
@@ -111,6 +115,7 @@ class lane_table {
     std::uint64_t stopped = 0;  // the same: stopping
     std::uint64_t tripped = 0;  // lanes whose breaker is not closed
     std::uint64_t opened = 0;   // times one has opened
+    std::uint64_t joined = 0;   // jobs
   };
   // A job that has been sent on its way.
   struct sent {

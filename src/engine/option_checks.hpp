@@ -21,7 +21,8 @@ inline bool is_plain(const job_options& how) noexcept {
   const auto number = [](const void* p) { return reinterpret_cast<std::intptr_t>(p); };
   return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
           how.run_timeout.count() | how.deadline.count() | number(how.backoff) |
-          number(how.unique) | static_cast<std::intptr_t>(how.lane.size())) == 0;
+          number(how.unique) | static_cast<std::intptr_t>(how.lane.size()) |
+          static_cast<std::intptr_t>(how.durability.has_value())) == 0;
 }
 
 inline bool is_in_range(const job_options& how) noexcept {
@@ -29,7 +30,8 @@ inline bool is_in_range(const job_options& how) noexcept {
   const auto fits = [&](duration d) { return d >= duration(0) && d <= longest; };
   const bool two_dues = how.after.count() != 0 && how.at != std::chrono::system_clock::time_point{};
   return !two_dues && fits(how.after) && fits(how.expires) && fits(how.run_timeout) &&
-         fits(how.deadline) && (how.backoff == nullptr || check_backoff(*how.backoff)) &&
+         fits(how.deadline) && (!how.durability || *how.durability <= durability::durable) &&
+         (how.backoff == nullptr || check_backoff(*how.backoff)) &&
          (how.unique == nullptr || is_in_range(*how.unique));
 }
 

@@ -6,6 +6,7 @@
 #include "engine/ending.hpp"
 #include "engine/gating.hpp"
 #include "engine/handler_call.hpp"
+#include "engine/job_log.hpp"
 #include "engine/settling.hpp"
 #include "engine/timing.hpp"
 #include "engine/unique_jobs.hpp"
@@ -128,6 +129,9 @@ start run_job(core& c, thread_context& context, band_entry place, bool may_wait)
   std::uint64_t now = start_time(c, context);
   const job_scopes of(job);
   if (c.running_kinds[of.kind].blocking && !may_wait) return start::needs_thread;
+  // Here, where nobody waits for this thread: what comes of it must find room in the log.
+  if (job.has(logged)) [[unlikely]]
+    wait_for_log(context);
 
   // The start protocol of ready/board.hpp: line, gate, word, line.
   context.line.begin_start(of.queue, c.asymmetric);

@@ -4,6 +4,7 @@
 
 #include "engine/ending.hpp"
 #include "engine/intake.hpp"
+#include "engine/job_log.hpp"
 #include "engine/option_checks.hpp"
 #include "engine/shedding.hpp"
 #include "job/id.hpp"
@@ -21,7 +22,9 @@ bool scarcity::make_memory(ready_queue& queue, queue_share& share, unsigned band
   // It was shed for its memory, so its letter is not kept.
   const bool is_ours = core_.dead.purge(
       id_slot(shed), [&] { return core_.jobs[id_slot(shed)].generation == id_generation(shed); });
-  if (is_ours) release_slot(core_, context_, id_slot(shed));
+  if (!is_ours) return true;
+  wait_for_log(context_);
+  release_dead(core_, context_, id_slot(shed));
   return true;
 }
 
@@ -32,7 +35,8 @@ bool scarcity::purge_letters() noexcept {
     const std::optional<std::uint32_t> slot =
         core_.dead.purge_oldest(memory_report::letters_kept_min);
     if (!slot) break;
-    release_slot(core_, context_, *slot);
+    wait_for_log(context_);
+    release_dead(core_, context_, *slot);
   }
   return purged != 0;
 }

@@ -61,7 +61,7 @@ result<engine::scope_gates> engine::find_scope(scope of) const noexcept {
       if (found.queue == nullptr) return no_such_scope;
       return found;
     case scope::part::kind:
-      if (of.kind().index >= core_.kinds.size()) return no_such_scope;
+      if (of.kind().index >= core_.kinds_with_handler) return no_such_scope;
       found.gate = &core_.gates.of_kind(of.kind().index);
       return found;
     case scope::part::lane:
@@ -76,7 +76,8 @@ result<engine::scope_gates> engine::find_scope(scope of) const noexcept {
   return no_such_scope;
 }
 
-result<ticket> engine::pause(thread_context& context, scope of, duration resume_after) noexcept {
+result<ticket> engine::apply_pause(thread_context& context, scope of,
+                                   duration resume_after) noexcept {
   if (const status ok = check_span(resume_after, "resume_after"); !ok) return ok.error();
   const std::uint64_t at = resume_after.count() == 0 ? UINT64_MAX : time_after(core_, resume_after);
   if (of.of() == scope::part::lane) return close_lane(context, of.lane(), lane::paused, at);
@@ -104,7 +105,7 @@ result<ticket> engine::pause(thread_context& context, scope of, duration resume_
   return ticket{};
 }
 
-result<ticket> engine::resume(thread_context& context, scope of) noexcept {
+result<ticket> engine::apply_resume(thread_context& context, scope of) noexcept {
   if (of.of() == scope::part::lane) return open_lane(context, of.lane(), lane::paused);
   const result<scope_gates> found = find_scope(of);
   if (!found) return found.error();
@@ -199,7 +200,7 @@ void engine::apply_limits(thread_context& context, const scope_gates& of,
   }
 }
 
-result<ticket> engine::set_intake(thread_context& context, scope of, bool is_open) noexcept {
+result<ticket> engine::apply_intake(thread_context& context, scope of, bool is_open) noexcept {
   if (of.of() == scope::part::lane) {
     return is_open ? open_lane(context, of.lane(), lane::intake_closed)
                    : close_lane(context, of.lane(), lane::intake_closed, UINT64_MAX);
@@ -228,11 +229,13 @@ result<tenant_ref> engine::tenant(thread_context& context, std::string_view name
     return failure{errc::invalid, 0, "tenant_options.weight"};
   }
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "tenant"};
+  wait_for_settings_room(context);
   const std::lock_guard lock(changing_);
   bool full = false;
   const unsigned number = core_.gates.find_or_add(name, full);
   if (full) return failure{errc::full, 0, "tenant"};
   if (number == 0) return failure{errc::memory, 0, "tenant"};
+  if (wal_ != nullptr) say_tenant(context, number, name, wanted);
   start_gate* const gate = core_.gates.of_tenant(number);
   if (gate->weight() != wanted.weight) {
     gate->set_weight(wanted.weight);

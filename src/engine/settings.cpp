@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "job/payload_arena.hpp"
+#include "persistence/segment_header.hpp"
 #include "policy/health.hpp"
 
 namespace pawl {
@@ -33,6 +34,12 @@ bool check_rate(const rate_limit& r) {
          static_cast<std::uint64_t>(r.per.count()) >= r.starts;
 }
 
+// A job has an entry for its due time and one for its expiry; as many may be stale before a turn takes them
+// out, and as many again while it does.
+std::size_t timer_entries_for(std::uint32_t slots) noexcept {
+  return std::size_t{slots} * 6 + (1u << 20);
+}
+
 }  // namespace
 
 machine this_machine() noexcept {
@@ -55,6 +62,9 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   if (wanted.drains > eventcount::sleepers_max) return out_of_range("options.drains");
   if (static_cast<unsigned>(wanted.executor) > static_cast<unsigned>(executor::stepped)) {
     return out_of_range("options.executor");
+  }
+  if (!wanted.directory.empty() && !is_segment_length(wanted.segment_bytes)) {
+    return out_of_range("options.segment_bytes");
   }
   if (wanted.jobs_max == 0 || wanted.jobs_max > jobs_max_limit) {
     return out_of_range("options.jobs_max");
@@ -98,10 +108,16 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   s.magazines = 2 * contexts;
   s.slots = static_cast<std::uint32_t>(s.given.jobs_max + wanted.dead_in_memory +
                                        contexts * (std::uint64_t{2} * magazine_slots + 1));
-  // A job has an entry for its due time and one for its expiry; as many may be stale before a turn
-  // takes them out, and as many again while it does.
-  s.timer_entries = std::size_t{s.slots} * 6 + (1u << 20);
+  s.timer_entries = timer_entries_for(s.slots);
   return s;
+}
+
+void make_room_for(core_settings& s, std::uint32_t used) noexcept {
+  // All but those of the jobs may lie in magazines, or be kept.
+  const std::uint64_t others = s.slots - std::min<std::uint64_t>(s.slots, s.given.jobs_max);
+  const std::uint64_t wanted = std::max<std::uint64_t>(s.slots, std::uint64_t{used} + others);
+  s.slots = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, slots_max));
+  s.timer_entries = timer_entries_for(s.slots);
 }
 
 // A step of slots with what is counted beside it, one of magazines, of timers, and of five sizes of payloads;
@@ -174,6 +190,7 @@ status check_options(const queue_options& wanted) noexcept {
   if (static_cast<unsigned>(wanted.order) > static_cast<unsigned>(queue_order::tenants)) {
     return out_of_range("queue_options.order");
   }
+  if (wanted.durability > durability::durable) return out_of_range("queue_options.durability");
   // A heap knows its first, not its last.
   if (wanted.order != queue_order::fifo && wanted.when_full == when_full::shed) {
     return out_of_range("queue_options.when_full");

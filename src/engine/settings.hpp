@@ -20,6 +20,9 @@ machine this_machine() noexcept;
 //   errc::invalid  an option is out of range; failure::where names it
 result<core_settings> settle(const options& wanted, const machine& m) noexcept;
 
+// The slots below `used` are jobs' already: beside those that the options ask for, or among them.
+void make_room_for(core_settings& s, std::uint32_t used) noexcept;
+
 // The least options::memory_bytes_max with which these settings work.
 std::uint64_t memory_bytes_min(const core_settings& s) noexcept;
 

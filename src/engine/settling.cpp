@@ -4,6 +4,7 @@
 
 #include "engine/breaking.hpp"
 #include "engine/ending.hpp"
+#include "engine/job_log.hpp"
 #include "engine/placing.hpp"
 #include "engine/timing.hpp"
 #include "job/expiry.hpp"
@@ -126,7 +127,8 @@ class settlement {
     job_.cause = static_cast<std::uint8_t>(step_.cause);
     if (step_.failed && !error_noted_) {
       error_noted_ = true;
-      note_error(core_, job_, number_, step_.error, context_.now_running.text());
+      note_error(core_, job_, word_.version() + 1, number_, step_.error,
+                 context_.now_running.text());
     }
     if (is_again || step_.next == decision::step::again_now) {
       due_ns_ = core_.clock.boot_ns() + (is_again ? delay_ns() : 0);
@@ -134,6 +136,34 @@ class settlement {
       job_.take_off(by_wall_clock);
       if (job_.has(in_lane)) move_in_lane(is_again ? job_state::scheduled : job_state::ready);
     }
+    if (job_.has(logged)) note_for_log(is_again);
+  }
+
+  // Once the word has moved on the fields may be another thread's.
+  void note_for_log(bool is_later) noexcept {
+    said_to_log_ = {.id = id_,
+                    .marks = job_.marks,
+                    .cause = why_again(),
+                    .attempt = job_.attempt,
+                    .pushbacks = job_.pushbacks,
+                    .due_ns = is_later ? due_ns_ : 0,
+                    .error = {}};
+    if (!step_.failed || job_.extra == 0) return;
+    const std::uint32_t history = core_.payloads.value<const job_extra>(job_.extra).history;
+    if (history == 0) return;
+    said_to_log_.error = *core_.payloads.value<const error_history>(history).last();
+  }
+  [[nodiscard]] again_record::why why_again() const noexcept {
+    using why = again_record::why;
+    if (step_.failed || !step_.is_pushback) return why::retry;
+    if (said_.what() == outcome::code::snooze) return why::snooze;
+    if (said_.what() == outcome::code::rate_limited) return why::rate_limited;
+    return said_.what() == outcome::code::interrupted ? why::interrupted : why::yield;
+  }
+  // Before anyone can start it.
+  void tell_log() noexcept {
+    if ((said_to_log_.marks & logged) == 0) return;
+    log_again(core_, context_, said_to_log_, word_.version());
   }
 
   [[nodiscard]] std::uint64_t delay_ns() const noexcept {
@@ -173,6 +203,7 @@ class settlement {
         note_times(0);
         counts().add(step_.is_pushback ? tally::pushed_back : tally::retried);
         counts().add(tally::put_off);
+        tell_log();
         tell_hook();
         core_.due_later.add(core_, context_,
                             {due_ns_, slot_index_ | (step_.failed ? retry_mark : 0),
@@ -182,6 +213,7 @@ class settlement {
       case job_state::ready: {
         note_times(0);
         counts().add(tally::pushed_back);
+        tell_log();
         tell_hook();
         const std::uint64_t place = band_entry::make(slot_index_, word_).bits;
         push_ready(core_, context_, *core_.queues.at(queue_), band_, {&place, 1});
@@ -229,6 +261,7 @@ class settlement {
   decision step_;
   std::uint64_t due_ns_ = 0;
   bool error_noted_ = false;
+  coming_again said_to_log_{};  // no marks: the job is not logged
 };
 
 }  // namespace
@@ -238,7 +271,7 @@ void settle(core& c, thread_context& context, std::uint32_t slot_index, job_word
   settlement(c, context, slot_index, word, said, fits).run();
 }
 
-void note_error(core& c, slot& job, unsigned attempt, error_kind kind,
+void note_error(core& c, slot& job, std::uint64_t version, unsigned attempt, error_kind kind,
                 std::string_view text) noexcept {
   payload_arena& blocks = c.payloads;
   if (job.extra == 0) job.extra = blocks.store_value(job_extra{}, need::dispensable);
@@ -247,7 +280,7 @@ void note_error(core& c, slot& job, unsigned attempt, error_kind kind,
   if (own.history == 0) own.history = blocks.store_value(error_history{}, need::dispensable);
   if (own.history == 0) return;
   if (text.empty() && kind == error_timeout) text = "ran longer than run_timeout";
-  blocks.value<error_history>(own.history).add(c.clock.boot_ns(), attempt, kind, text);
+  blocks.value<error_history>(own.history).add(c.clock.boot_ns(), version, attempt, kind, text);
 }
 
 }  // namespace pawl

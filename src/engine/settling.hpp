@@ -15,9 +15,9 @@ namespace pawl {
 void settle(core& c, thread_context& context, std::uint32_t slot_index, job_word word, outcome said,
             bool fits) noexcept;
 
-// Notes why an attempt failed, in the job's history. For the thread that settles the attempt or owns the
+// Notes why an attempt failed, in the job's history; `version`: of the job after it. For the thread that settles the attempt or owns the
 // terminal word. Without memory the error is not kept.
-void note_error(core& c, slot& job, unsigned attempt, error_kind kind,
+void note_error(core& c, slot& job, std::uint64_t version, unsigned attempt, error_kind kind,
                 std::string_view text) noexcept;
 
 }  // namespace pawl

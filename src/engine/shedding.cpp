@@ -1,6 +1,7 @@
 #include "engine/shedding.hpp"
 
 #include "engine/ending.hpp"
+#include "engine/job_log.hpp"
 #include "job/id.hpp"
 
 namespace pawl {
@@ -33,6 +34,7 @@ job_id shed_at(core& c, thread_context& context, band_entry place) noexcept {
 
 job_id shed_one(core& c, thread_context& context, queue_share& share, ready_queue& queue,
                 unsigned band) noexcept {
+  if (!has_log_room(context)) return {};
   for (unsigned b = priority_count; b-- > band;) {
     std::uint64_t place = 0;
     const auto pop = [&] {

@@ -3,6 +3,9 @@
 #include <new>
 #include <utility>
 
+#include "engine/log_appender.hpp"
+#include "engine/wal.hpp"
+
 namespace pawl {
 
 bool thread_context::refill(slab& jobs) noexcept {
@@ -16,6 +19,15 @@ bool thread_context::refill(slab& jobs) noexcept {
     return true;
   }
   return jobs.take_fresh(*current_);
+}
+
+// Its next generation may not be one that an earlier process has given, or a later one will give: asks the log,
+// which mostly has an answer. A slot in its last generation is retired. So no id is ever used twice.
+bool thread_context::may_use(const slot& free) const noexcept {
+  const std::uint64_t next = free.generation + 1;
+  if (next > generation_max) return false;
+  if (log != nullptr && !log->log().may_give(next)) log->log().wait_for_floor(next);
+  return true;
 }
 
 void thread_context::make_room_for_slot(slab& jobs) noexcept {

@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "engine/attempt.hpp"
+#include "engine/log_appender.hpp"
 #include "engine/pair_tallies.hpp"
 #include "engine/timers.hpp"
 #include "job/memory_budget.hpp"
@@ -106,8 +107,7 @@ class thread_context {
       const slot& later = jobs[current_->peek(6)];
       __builtin_prefetch(&later, 1);
       __builtin_prefetch(&later.body, 1);
-      // A slot in its last generation is retired: no id is ever used twice.
-      if (jobs[taken].generation != generation_max) return taken;
+      if (jobs[taken].generation < jobs.ceiling() || may_use(jobs[taken])) return taken;
     } while (true);
   }
   // Gives back a slot whose word is free.
@@ -153,6 +153,7 @@ class thread_context {
     return queue < shares_.size() && shares_[queue] ? shares_[queue]->credits.take_recalled() : 0;
   }
 
+  std::unique_ptr<log_appender> log;  // the way into the log; null: there is none
   pair_tallies tallies;
   room_debt debt;
   held_permits held;
@@ -176,6 +177,7 @@ class thread_context {
 
  private:
   bool refill(slab& jobs) noexcept;
+  [[nodiscard]] bool may_use(const slot& free) const noexcept;
   void make_room_for_slot(slab& jobs) noexcept;
   queue_share* add_share(unsigned queue) noexcept;
   band::producer* add_producer(queue_share& share, ready_queue& queue, unsigned b) noexcept;

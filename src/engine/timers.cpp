@@ -10,6 +10,7 @@
 #include "engine/ending.hpp"
 #include "engine/gate_timers.hpp"
 #include "engine/gating.hpp"
+#include "engine/job_log.hpp"
 #include "engine/placing.hpp"
 #include "engine/sweeping.hpp"
 #include "job/expiry.hpp"
@@ -27,6 +28,7 @@ constexpr std::size_t turn_entries_max = 1024;
 // while a turn is under way.
 constexpr std::size_t turn_inserts_max = turn_entries_max / 4;
 constexpr std::uint64_t stale_min = 4096;         // below that a turn is not worth its while
+constexpr std::uint64_t log_wait_ns = 1'000'000;  // while the disk is behind
 constexpr std::int64_t wall_step_ns = 1'000'000;  // less is the slewing of a time daemon
 
 std::uint32_t slot_of(const timer_entry& e) noexcept {
@@ -113,6 +115,7 @@ class firing {
       const unsigned kind = job.kind;
       const bool has_expired = expiry_ns(job.submitted_ns, job.expires) <= now_ns_;
       if (has_expired) {
+        if (job.has(logged) && !has_log_room(context_)) return put_off(e, now_ns_ + log_wait_ns);
         const job_state was = word.state();
         const request r = transition_to_expired(job.word, word);
         if (r == request::changed) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/cancelling.hpp"
+#include "engine/wal.hpp"
 #include "engine/weighing.hpp"
 #include "policy/retry.hpp"
 
@@ -10,12 +11,13 @@ namespace pawl {
 
 namespace {
 
-// Keeps keys of equal text apart that are of different scopes. 0 to 2^18.
-std::uint64_t space_of(unique_scope scope, std::uint16_t queue, std::uint16_t kind) noexcept {
-  const auto number = static_cast<std::uint64_t>(scope) << 16;
-  return scope == unique_scope::queue  ? number | queue
-         : scope == unique_scope::kind ? number | kind
-                                       : number;
+// Keeps keys of equal text apart that are of different scopes: FORMAT.md, section 4.6.
+std::uint64_t space_of(const core& c, unique_scope scope, std::uint16_t queue,
+                       std::uint16_t kind) noexcept {
+  const std::uint64_t space = static_cast<std::uint64_t>(scope) << 32;
+  return scope == unique_scope::queue  ? space + number_of_queue(queue)
+         : scope == unique_scope::kind ? space + c.kind_numbers[kind]
+                                       : space;
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
                  std::uint16_t kind) noexcept {
   const std::uint64_t now = c.clock.boot_ns();
   const std::uint64_t ttl = detail::nanoseconds(unique.ttl);
-  return {.key = hash_key(unique.key, space_of(unique.scope, queue, kind), c.seed),
+  return {.key = hash_key(unique.key, space_of(c, unique.scope, queue, kind), c.key_seed),
           .queue = queue,
           .now_ns = now,
           .kept_until_ns = ttl == 0 ? 0 : now + ttl,
@@ -39,14 +41,16 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
           .rule = unique.on_duplicate};
 }
 
-submit_answer note_key(tally& counts, submit_answer answer, const key_answer& key) noexcept {
+submit_answer note_key(const core& c, tally& counts, submit_answer answer,
+                       const key_answer& key) noexcept {
   answer.original = key.original;
   answer.original_state = key.original_state;
   if (key.is_taken()) return answer;
   answer.reason = key.reason;
   answer.retry_after = key.retry_after;
   if (key.step == key_step::answer) {
-    answer.ticket.id = key.original;
+    // What was said of that one is in the cut that comes now, if in no earlier one.
+    answer.ticket = {key.original, c.log == nullptr ? 0 : c.log->ask()};
     counts.add(tally::deduplicated);
   }
   return answer;

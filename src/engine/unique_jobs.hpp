@@ -17,7 +17,8 @@ key_wish wish_of(const core& c, const unique_key& unique, std::uint16_t queue,
                  std::uint16_t kind) noexcept;
 
 // The answer to a submit with what became of the key; counts a duplicate that another job answers.
-submit_answer note_key(tally& counts, submit_answer answer, const key_answer& key) noexcept;
+submit_answer note_key(const core& c, tally& counts, submit_answer answer,
+                       const key_answer& key) noexcept;
 
 // The counted bytes of the job that would be replaced, if its word is still the one seen.
 std::uint64_t bytes_of_replaced(const core& c, const key_answer& key) noexcept;

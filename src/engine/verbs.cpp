@@ -9,8 +9,11 @@
 #include "engine/ending.hpp"
 #include "engine/engine.hpp"
 #include "engine/gating.hpp"
+#include "engine/job_log.hpp"
 #include "engine/picture.hpp"
+#include "engine/queue_log.hpp"
 #include "engine/settings.hpp"
+#include "engine/wal.hpp"
 #include "engine/weighing.hpp"
 #include "job/id.hpp"
 #include "job/sighting.hpp"
@@ -38,9 +41,9 @@ void note_limits(core& c, const limits& wanted) noexcept {
   c.gating.fetch_or(core::starts, seq_cst);
 }
 
-// One caller at a time.
-void change_options(core& c, thread_context& context, ready_queue& queue,
-                    const queue_options& wanted) noexcept {
+// One caller at a time. The LSN.
+std::uint64_t change_options(core& c, thread_context& context, ready_queue& queue,
+                             const queue_options& wanted) noexcept {
   const bool lowers = wanted.jobs_max < queue.room().bound();
   const lane_rule lanes_before = queue.lanes();
   const breaker_rule breaker_before = queue.lane_breaker().read();
@@ -58,6 +61,22 @@ void change_options(core& c, thread_context& context, ready_queue& queue,
   if (starts_to_count) queue.count_bytes();
   if (lowers || starts_to_count) recall_credits(c, queue);
   if (starts_to_count) weigh_all(c, queue);
+  if (c.log == nullptr) return 0;
+  return log_queue_options(context, number_of_queue(queue.index()), wanted, ++c.settings_order);
+}
+
+// A queue of which nobody knows yet.
+void say_new_queue(core& c, thread_context& context, ready_queue& queue,
+                   const queue_options& wanted) noexcept {
+  const std::uint32_t number = number_of_queue(queue.index());
+  log_name(context, name_record::of::queue, number, queue.name());
+  log_queue_options(context, number, wanted, ++c.settings_order);
+}
+
+// Of a job of an earlier process, in a slot that this one has not used yet: it has ended, or would be there.
+bool is_of_earlier(const core& c, job_id id) noexcept {
+  const std::uint64_t generation = id_generation(id);
+  return !id_is_away(id) && generation != 0 && generation < c.first_generation;
 }
 
 constexpr failure never_issued{errc::not_found, 0, "job id"};
@@ -70,6 +89,7 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
                                 const queue_options& wanted) {
   if (const status ok = check_queue(name, wanted); !ok) return ok.error();
   if (core_.stopping.load(seq_cst)) return failure{errc::stopping, 0, "queue"};
+  wait_for_settings_room(context);
   const std::lock_guard lock(changing_);
   const std::lock_guard all_lock(core_.all.mutex);
   if (wanted.order != queue_order::fifo &&
@@ -83,6 +103,9 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
       [&](ready_queue& queue, bool is_new) {
         if (is_new) {
           note_limits(core_, wanted.limits);
+          if (wal_ != nullptr) queue.give_log(wanted.durability);
+          const bool is_known = queue.index() < queues_named_;
+          if (wal_ != nullptr && !is_known) say_new_queue(core_, context, queue, wanted);
           if (wanted.bytes_max != 0 || core_.bytes.bound() != 0) queue.count_bytes();
           if (core_.all.is_paused) queue.gate().close(gate_reason::all_paused);
           if (core_.all.is_held) queue.gate().close(gate_reason::all_held);
@@ -112,7 +135,7 @@ result<ready_queue*> engine::queue_at(queue_ref queue) const noexcept {
 result<job_status> engine::find(job_id id) const noexcept {
   for (;;) {
     const sighting s = look_up(core_.jobs, id);
-    if (s.job == nullptr) return never_issued;
+    if (s.job == nullptr && !is_of_earlier(core_, id)) return never_issued;
     job_status known;
     known.id = id;
     if (!s.is_current) return known;
@@ -150,16 +173,18 @@ result<job_status> engine::wait(job_id id, duration limit, bool inside_handler) 
 result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
   for (;;) {
     const sighting s = look_up(core_.jobs, id);
-    if (s.job == nullptr) return never_issued;
+    if (s.job == nullptr && !is_of_earlier(core_, id)) return never_issued;
     if (!s.is_current) return has_ended;
     job_word word = s.word;
+    const bool is_logged = s.job->has(logged);  // if it is still that job
+    if (is_logged) wait_for_log(context);
     switch (transition_to_cancelled(s.job->word, word)) {
       case request::ended:
         end_cancelled(core_, context, id_slot(id), s.word, word);
-        return ticket{id, 0};
+        return ticket{id, is_logged ? core_.log->ask() : 0};
       case request::noted:
         ask_all_to_stop(id);
-        return ticket{id, 0};
+        return ticket{id, 0};  // a wish: what comes of it is the attempt's outcome
       case request::too_late:
         return has_ended;
       case request::changed:
@@ -181,9 +206,9 @@ result<ticket> engine::set_options(thread_context& context, queue_ref queue,
   const result<ready_queue*> q = queue_at(queue);
   if (!q) return q.error();
   if ((*q)->order() != wanted.order) return other_order;
+  wait_for_settings_room(context);
   const std::lock_guard lock(changing_);
-  change_options(core_, context, **q, wanted);
-  return ticket{};
+  return ticket{{}, change_options(core_, context, **q, wanted)};
 }
 
 void engine::close_all_gates() noexcept {
@@ -199,6 +224,7 @@ bool engine::wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
   if (!q || (is(executor::stepped) && !world_.pass_time)) return false;
   if ((*q)->when_full() != when_full::block) return false;
   if (reason == reject::memory) return wait_for_memory(**q, until);
+  if (reason == reject::log_full) return wait_for_disk(until);
   const bool of_queue = reason == reject::queue_full;
   credits& room = of_queue ? (*q)->room() : core_.room;
   const byte_room& bytes_room = of_queue ? (*q)->bytes() : core_.bytes;
@@ -211,6 +237,14 @@ bool engine::wait_for_room(queue_ref queue, reject reason, std::uint64_t bytes,
   if (!world_.pass_time) return room.wait_until_given(until, may_try);
   world_.pass_time(may_try, (*q)->block_for());
   return may_try();
+}
+
+// The disk is behind by what a thread's ring holds, which takes it longer than this.
+bool engine::wait_for_disk(std::chrono::steady_clock::time_point until) const noexcept {
+  constexpr std::uint64_t nap_ns = 200'000;
+  if (std::chrono::steady_clock::now() >= until) return false;
+  core_.clock.sleep_for(nap_ns);
+  return true;
 }
 
 // Nobody says when memory is free: it tries again when jobs have ended, and each millisecond.
@@ -253,6 +287,7 @@ health_report engine::describe_health(const std::vector<tally_sums>& queues) con
   h.replacements = external ? 0 : core_.drains_alive.load(relaxed) - core_.settings.drains;
   h.timers = core_.due_later.entry_count();
   h.dead = core_.dead.size();
+  if (wal_ != nullptr) describe_log(h.log);
   const std::uint64_t now = core_.clock.boot_ns();
   core_.queues.for_each([&](const ready_queue& q) {
     h.queues.push_back({q.name(), queue_ref{static_cast<std::uint16_t>(q.index()), core_.tag},

@@ -8,6 +8,7 @@
 #include "engine/core.hpp"
 #include "engine/ending.hpp"
 #include "engine/handler_call.hpp"
+#include "engine/job_log.hpp"
 #include "engine/settling.hpp"
 #include "job/id.hpp"
 
@@ -96,6 +97,9 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
       sum(p.deadline_ns, static_cast<std::uint64_t>(c.settings.given.grace.count()));
   if (now_ns < grace_end) return grace_end;
   if (word.has(job_flag::overrun)) return UINT64_MAX;
+  constexpr std::uint64_t log_wait_ns = 1'000'000;
+  const bool dies = c.settings.given.on_overrun == on_overrun::dead;
+  if (dies && job.has(logged) && !has_log_room(context)) return now_ns + log_wait_ns;
   // Counted first: the handler may return at once. relaxed: a number for health and for replacements.
   c.overruns.fetch_add(1, relaxed);
   if (!mark_attempt(job.word, word, job_flag::overrun)) {
@@ -108,8 +112,7 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
             "a handler is still inside after run_timeout and grace", p.job);
   // Before the swap: afterwards the thread may be at another attempt.
   const std::uint32_t mark = watched.now_running.breaker_mark.load(relaxed);
-  if (c.settings.given.on_overrun == on_overrun::dead &&
-      transition_to_overrun_dead(job.word, word)) {
+  if (dies && transition_to_overrun_dead(job.word, word)) {
     if (is_mark_of(mark, job.kind)) {
       const breaker_rule rule = c.gates.of_kind(job.kind).trips()->rule();
       tell_breaker(c, context, job.kind, mark, failed_with(rule, error_timeout));
@@ -118,7 +121,7 @@ std::uint64_t watchdog::look_at(core& c, thread_context& context, thread_context
     if (job.has(in_lane) && of_lane.is_on()) {
       c.lanes.tell(c, context, id_slot(p.job), failed_with(of_lane.read(), error_timeout));
     }
-    note_error(c, job, job.attempt, error_timeout, {});
+    note_error(c, job, word.version(), job.attempt, error_timeout, {});
     end_job(c, context, id_slot(p.job), word, dead_cause::timeout);
     settle_room(c, context);
   }

@@ -21,6 +21,7 @@ inline constexpr std::size_t error_text_bytes = 111;
 
 struct error_entry {
   std::uint64_t at_ns;
+  std::uint64_t version;  // of the job after it
   error_kind kind;
   std::uint8_t attempt;
   std::uint8_t text_bytes;
@@ -32,12 +33,18 @@ struct error_history {
   std::uint32_t count = 0;  // of all there were
   std::array<error_entry, errors_kept> entries{};
 
-  void add(std::uint64_t at_ns, unsigned attempt, error_kind kind, std::string_view text) noexcept {
+  void add(std::uint64_t at_ns, std::uint64_t version, unsigned attempt, error_kind kind,
+           std::string_view text) noexcept {
     error_entry& e = entries[count++ % errors_kept];
     e.at_ns = at_ns;
+    e.version = version;
     e.kind = kind;
     e.attempt = static_cast<std::uint8_t>(attempt);
     e.text_bytes = static_cast<std::uint8_t>(text.copy(e.text, error_text_bytes));
+  }
+  // Null: there is none.
+  [[nodiscard]] const error_entry* last() const noexcept {
+    return count == 0 ? nullptr : &entries[(count - 1) % errors_kept];
   }
   // Calls f(entry), oldest first.
   template <class F>

@@ -24,9 +24,34 @@ bool slab::take_fresh(magazine& into) noexcept {
   if (empty == nullptr) return false;
   depot_.put_empty(empty);
   // Zero-filled memory is a slab of free slots: version 0, state free, generation 0.
-  for (std::uint32_t i = count; i > 0; --i) into.push(first + i - 1);
+  for (std::uint32_t i = count; i > 0; --i) {
+    if (given_ != 0) (*this)[first + i - 1].generation = given_;
+    into.push(first + i - 1);
+  }
   fresh_.store(first + count, release);
   return true;
+}
+
+// A magazine for all of these slots, and those that are not in use among them.
+bool slab::begin_restore(std::uint32_t count, std::uint64_t given) noexcept {
+  const std::lock_guard lock(growing_);
+  given_ = given;
+  if (!grow_slots(std::size_t{count} * sizeof(slot))) return false;
+  for (std::uint32_t slots = 0; slots < count; slots += magazine_slots) {
+    magazine* const empty = take_magazine_locked();
+    if (empty == nullptr) return false;
+    depot_.put_empty(empty);
+  }
+  fresh_.store(count, release);
+  return true;
+}
+
+std::uint64_t slab::largest_generation() const noexcept {
+  std::uint64_t largest = given_;
+  for (std::uint32_t i = 0; holds(i); ++i) {
+    largest = std::max<std::uint64_t>(largest, (*this)[i].generation);
+  }
+  return largest;
 }
 
 bool slab::grow_slots(std::size_t bytes) noexcept {

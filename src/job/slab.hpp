@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <utility>
 
 #include "base/region.hpp"
 #include "job/depot.hpp"
@@ -51,6 +52,29 @@ class slab {
 
   [[nodiscard]] depot& free_slots() noexcept { return depot_; }
 
+  // Brings the first `count` slots into use as an earlier process left them: is_used(slot) says which of
+  // them its jobs have, and the others are free. Generations of free slots go on above `given`. First of
+  // all, at most once. False: no memory.
+  template <class F>
+  bool restore(std::uint32_t count, std::uint64_t given, F is_used) noexcept {
+    if (!begin_restore(count, given)) return false;
+    magazine* into = nullptr;
+    for (std::uint32_t i = count; i-- > 0;) {
+      if (is_used(i)) continue;
+      (*this)[i].generation = given;
+      if (into == nullptr) into = depot_.take_empty();
+      into->push(i);
+      if (into->is_full()) depot_.put_full(std::exchange(into, nullptr));
+    }
+    if (into != nullptr) depot_.put_full(into);
+    return true;
+  }
+  // Slots whose generation is below this may be taken without a question.
+  [[nodiscard]] std::uint64_t ceiling() const noexcept { return ceiling_.load(relaxed); }
+  void set_ceiling(std::uint64_t generation) noexcept { ceiling_.store(generation, relaxed); }
+  // The largest generation that any slot has.
+  [[nodiscard]] std::uint64_t largest_generation() const noexcept;
+
   // Fills an empty magazine with slots never used before, and puts a new empty one into the depot:
   // so there is always a magazine for every slot that becomes free. False: none left, or no memory.
   bool take_fresh(magazine& into) noexcept;
@@ -71,6 +95,7 @@ class slab {
   }
 
  private:
+  bool begin_restore(std::uint32_t count, std::uint64_t given) noexcept;
   magazine* take_magazine_locked() noexcept;
   bool grow_slots(std::size_t bytes) noexcept;
 
@@ -83,6 +108,9 @@ class slab {
   const memory_account row_account_;
   mutable std::mutex growing_;
   atomic<std::uint32_t> fresh_{0};  // written under growing_; slots below it are committed
+  std::uint64_t given_ = 0;         // generation of slots never used
+  // relaxed: a number to compare with; whoever finds his above it asks the log (engine/wal.hpp).
+  atomic<std::uint64_t> ceiling_{generation_max};
   std::uint32_t fresh_magazines_ = 0;
   std::uint8_t rows_ = 0;  // row
   std::size_t row_bytes_ = row_bytes_min;

@@ -47,7 +47,15 @@ class watched {
 enum slot_mark : std::uint8_t {
   by_wall_clock = 1u << 0,  // due_ns is wall time
   in_lane = 1u << 1,        // it is a member of one (engine/lanes.hpp)
+  logged = 1u << 2,         // what becomes of it goes into the log (engine/job_log.hpp)
+  durably = 1u << 3,        // and soon: durability::durable
 };
+
+constexpr std::uint8_t log_marks_of(durability d) noexcept {
+  return d == durability::none      ? std::uint8_t{0}
+         : d == durability::relaxed ? std::uint8_t{logged}
+                                    : static_cast<std::uint8_t>(logged | durably);
+}
 
 struct alignas(slot_bytes) slot {
   [[nodiscard]] bool has(slot_mark m) const noexcept { return (marks & m) != 0; }

@@ -47,6 +47,7 @@ constexpr severity severity_of(issue i) noexcept {
     case issue::scheduler_full:
     case issue::stalled:
     case issue::threads_stuck:
+    case issue::log_stopped:
       return severity::error;
     default:
       return severity::warning;
@@ -90,9 +91,11 @@ constexpr const alarm_rule& rule_of(const health_rules& r, issue i) noexcept {
     case issue::breakers_open:
       return r.breakers_open;
     case issue::memory_low:
+      return r.memory_low;
+    case issue::log_stopped:
       break;
   }
-  return r.memory_low;
+  return r.log_stopped;
 }
 
 // Can the rules be followed? `clear` above `raise`, and a condition would come and go with each look.
@@ -216,6 +219,7 @@ struct scheduler_sight {
   std::uint64_t breakers_open = 0;
   std::uint64_t memory_bytes = 0;      // not free for small jobs
   std::uint64_t memory_bytes_max = 0;  // 0: no bound
+  bool log_stopped = false;
 };
 
 inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_count;
@@ -232,7 +236,8 @@ inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept 
           part_of(seen.payload_bytes, seen.payload_bytes_max),
           static_cast<double>(seen.lanes_stopped),
           static_cast<double>(seen.breakers_open),
-          part_of(seen.memory_bytes, seen.memory_bytes_max)};
+          part_of(seen.memory_bytes, seen.memory_bytes_max),
+          seen.log_stopped ? 1.0 : 0.0};
 }
 
 }  // namespace pawl

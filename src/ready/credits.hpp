@@ -43,6 +43,9 @@ class credits {
     return 0;
   }
 
+  // Takes as many for what was there before the bound was.
+  void take_beyond(std::uint32_t count) noexcept { free_.fetch_sub(count, seq_cst); }
+
   [[nodiscard]] bool has_free() const noexcept { return free_.load(seq_cst) > 0; }
 
   // Is more in use than the bound, which was lowered?

@@ -55,6 +55,7 @@ enum class gate_reason : std::uint32_t {
   all_paused = 1u << 7,   // the scheduler is; cleared by resume()
   all_held = 1u << 8,     // the scheduler is; cleared by a timer
   all_at_rate = 1u << 9,  // the scheduler is; cleared by a timer
+  log = 1u << 10,         // the log is full or has failed; cleared by the log's thread
 };
 
 class queue_gate {

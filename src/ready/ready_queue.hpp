@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/atomic.hpp"
+#include "job/slot.hpp"
 #include "pawl/job.hpp"
 #include "pawl/options.hpp"
 #include "policy/gcra.hpp"
@@ -87,9 +88,19 @@ class ready_queue {
     lane_interval_ns_.store(rate.interval_ns, relaxed);
     lane_tolerance_ns_.store(rate.tolerance_ns, relaxed);
     lane_breaker_.set(o.lanes.breaker);
+    log_marks_.store(has_log_ ? log_marks_of(o.durability) : std::uint8_t{0}, relaxed);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }
+  // Is there a log at all?
+  [[nodiscard]] bool has_log() const noexcept { return has_log_; }
+  // Before anyone else knows of the queue.
+  void give_log(durability d) noexcept {
+    has_log_ = true;
+    log_marks_.store(log_marks_of(d), relaxed);
+  }
+  // Of its jobs, in slot::marks. 0: nothing is logged of them.
+  [[nodiscard]] std::uint8_t log_marks() const noexcept { return log_marks_.load(relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] pawl::when_full when_full() const noexcept { return when_full_.load(relaxed); }
   [[nodiscard]] duration block_for() const noexcept {
@@ -186,6 +197,8 @@ class ready_queue {
   const queue_order order_;
   const std::unique_ptr<heaps> heaps_;  // here, because a submit reads the index
   credit_recall recall_;                // and this
+  atomic<std::uint8_t> log_marks_{0};
+  bool has_log_ = false;
   atomic<std::uint8_t> counts_bytes_{0};
   const std::string name_;
   atomic<pawl::when_full> when_full_{};

@@ -1,0 +1,195 @@
+#include "persistence/open_log.hpp"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "job/id.hpp"
+#include "persistence/segment_name.hpp"
+#include "persistence/write_base.hpp"
+
+namespace pawl {
+namespace {
+
+constexpr auto number_max = std::numeric_limits<std::uint64_t>::max();
+
+constexpr failure full(std::string_view where) noexcept {
+  return {.code = errc::full, .sys_errno = 0, .where = where};
+}
+
+result<id_bytes> draw_id() {
+  id_bytes id{};
+  std::size_t drawn = 0;
+  while (drawn < id.size()) {
+    const ssize_t n = ::getrandom(id.data() + drawn, id.size() - drawn, 0);
+    if (n > 0) drawn += static_cast<std::size_t>(n);
+    if (n < 0 && errno != EINTR)
+      return failure{.code = errc::io, .sys_errno = errno, .where = "directory: draw its id"};
+  }
+  return id;
+}
+
+// Segments of earlier epochs, ascending, and behind them all spares.
+result<std::vector<std::string>> superfluous(log_device& device, std::uint64_t first_segment) {
+  auto names = device.list();
+  if (!names) return names.error();
+  std::vector<std::string> segments;
+  std::vector<std::string> spares;
+  for (std::string& name : *names) {
+    const auto number = number_in(name, segment_prefix);
+    if (number && *number < first_segment)
+      segments.push_back(std::move(name));
+    else if (number_in(name, spare_prefix))
+      spares.push_back(std::move(name));
+  }
+  std::sort(segments.begin(), segments.end());  // digits of fixed width: by their numbers
+  segments.insert(segments.end(), spares.begin(), spares.end());
+  return segments;
+}
+
+// How many there were.
+result<std::uint32_t> remove_superfluous(log_device& device, std::uint64_t first_segment) {
+  const auto names = superfluous(device, first_segment);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (status s = device.remove(name); !s) return s.error();
+  }
+  if (names->empty()) return std::uint32_t{0};
+  if (status s = device.sync_directory(); !s) return s.error();
+  return static_cast<std::uint32_t>(names->size());
+}
+
+// One opening, step by step, each of which fills in more of `log`.
+class opening {
+ public:
+  opening(log_device& device, const log_request& request) noexcept
+      : device_(device), request_(request) {}
+
+  status run(opened_log& log) {
+    if (status s = read(log); !s) return s;
+    if (status s = plan(log); !s) return s;
+    if (status s = begin_epoch(log); !s) return s;
+    const auto removed = remove_superfluous(device_, summary_.last_segment + 1);
+    if (!removed) return removed.error();
+    log.report.segments_removed = *removed;
+    return std::monostate{};
+  }
+  // Of the log, if that is the reason of the failure.
+  [[nodiscard]] const std::optional<log_fault>& fault() const noexcept { return fault_; }
+
+ private:
+  status read(opened_log& log) {
+    log.state = std::make_unique<durable_state>(request_.now);
+    summary_ = read_log(device_, *log.state);
+    fault_ = summary_.fault;
+    if (fault_) return fault_->cause;
+    return log.state->finish();
+  }
+
+  // All that can be refused before anything is changed.
+  status plan(opened_log& log) {
+    durable_state& state = *log.state;
+    for (const std::string& kind : request_.kinds) {
+      if (const auto added = state.add_name(name_space::kind, kind); !added) return added.error();
+    }
+    if (summary_.epoch == number_max || summary_.last_segment == number_max)
+      return full("log: there are no more epochs");
+    if (state.floor() > generation_max - generations_at_open)
+      return full("log: there are no more ids");
+    log.first_generation = state.floor();
+    log.floor = log.first_generation + generations_at_open;
+    log.report = {.epoch = summary_.epoch + 1,
+                  .recovered_lsn = summary_.end.lsn,
+                  .cuts = summary_.cuts,
+                  .frames = summary_.frames,
+                  .dropped_bytes = summary_.end.dropped_bytes,
+                  .jobs = state.live().size(),
+                  .dead = state.dead().size(),
+                  .how = how_it_ended(state)};
+    return take_directory_id(log);
+  }
+
+  [[nodiscard]] opened_record::before how_it_ended(const durable_state& state) const noexcept {
+    if (summary_.epoch == 0) return opened_record::before::nothing;
+    return state.closed_epoch() == summary_.epoch ? opened_record::before::closed
+                                                  : opened_record::before::not_closed;
+  }
+
+  status take_directory_id(opened_log& log) {
+    log.directory_id = summary_.directory_id;
+    if (summary_.epoch != 0) return std::monostate{};
+    const auto drawn = draw_id();
+    if (!drawn) return drawn.error();
+    log.directory_id = *drawn;
+    return std::monostate{};
+  }
+
+  status begin_epoch(opened_log& log) {
+    const log_start start{.directory_id = log.directory_id,
+                          .epoch = log.report.epoch,
+                          .first_segment = summary_.last_segment + 1,
+                          .base = summary_.end,
+                          .segment_bytes = request_.segment_bytes};
+    log.writer = std::make_unique<log_writer>(device_, start);
+    if (status s = log.writer->begin(request_.now); !s) return s;
+    const base_request base{.first_lsn = summary_.end.lsn + 1,
+                            .now = request_.now,
+                            .floor = log.floor,
+                            .opened = {.epoch = log.report.epoch,
+                                       .recovered_lsn = log.report.recovered_lsn,
+                                       .jobs = log.report.jobs,
+                                       .dead = log.report.dead,
+                                       .how = log.report.how}};
+    const auto written = write_base(*log.writer, *log.state, base);
+    fault_ = log.writer->failed();
+    if (!written) return written.error();
+    log.next_lsn = written->last_lsn + 1;
+    log.ring_bytes = written->ring_bytes;
+    log.report.base_bytes = written->ring_bytes;
+    return std::monostate{};
+  }
+
+  log_device& device_;
+  const log_request& request_;
+  log_summary summary_;
+  std::optional<log_fault> fault_;
+};
+
+// What open_log() answers, with its reason in `why`.
+failure refuse(failure cause, const std::optional<log_fault>& fault, log_fault* why) {
+  if (why != nullptr) *why = fault ? *fault : log_fault{.cause = cause};
+  return cause;
+}
+
+status open_on(log_device& device, const log_request& request, log_fault* why, opened_log& log) {
+  if (!is_segment_length(request.segment_bytes))
+    return refuse({.code = errc::invalid, .where = "log: segment_bytes"}, {}, why);
+  opening steps(device, request);
+  if (status s = steps.run(log); !s) return refuse(s.error(), steps.fault(), why);
+  return std::monostate{};
+}
+
+}  // namespace
+
+result<opened_log> open_log(const log_request& request, log_fault* why) {
+  opened_log log;
+  auto lock = directory_lock::acquire(request.directory, request.now.boot_id);
+  if (!lock) return refuse(lock.error(), {}, why);
+  log.lock = std::move(*lock);
+  auto device = open_device(request.directory, request.device);
+  if (!device) return refuse(device.error(), {}, why);
+  log.device = std::move(*device);
+  if (status s = open_on(*log.device.device, request, why, log); !s) return s.error();
+  return result<opened_log>(std::move(log));
+}
+
+result<opened_log> open_log(log_device& device, const log_request& request, log_fault* why) {
+  opened_log log;
+  if (status s = open_on(device, request, why, log); !s) return s.error();
+  return result<opened_log>(std::move(log));
+}
+
+}  // namespace pawl

@@ -1,0 +1,70 @@
+// persistence/open_log.hpp -- from a directory to the state that its log holds, and a writer for a new epoch.
+// FORMAT.md, sections 1, 5 and 6.
+//
+// Until the log was read and found good nothing of it is changed. Then the new epoch begins, the state is
+// written as its base, and when that is durable, what is older is removed. A crash at any point, or a failure,
+// leaves a directory that gives the same state when it is opened again.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "persistence/directory_lock.hpp"
+#include "persistence/durable_state.hpp"
+#include "persistence/log_reader.hpp"
+#include "persistence/log_writer.hpp"
+#include "persistence/open_device.hpp"
+
+namespace pawl {
+
+struct log_request {
+  std::string directory;
+  device_choice device = device_choice::best;
+  std::uint32_t segment_bytes = 64u << 20;
+  boot_moment now;
+  std::vector<std::string> kinds;  // names that have numbers when the log is open
+};
+
+struct log_report {
+  std::uint64_t epoch = 0;  // the new one
+  std::uint64_t recovered_lsn = 0;
+  std::uint64_t cuts = 0;
+  std::uint64_t frames = 0;
+  std::uint64_t dropped_bytes = 0;  // of a torn tail
+  std::uint64_t jobs = 0;           // that go on
+  std::uint64_t dead = 0;
+  opened_record::before how = opened_record::before::nothing;  // the last epoch ended
+  std::uint64_t base_bytes = 0;                                // records that were written
+  std::uint32_t segments_removed = 0;                          // spares too
+};
+
+struct opened_log {
+  directory_lock lock;   // of a log on a device that was given: nothing
+  opened_device device;  // the same
+  std::unique_ptr<log_writer> writer;
+  std::unique_ptr<durable_state> state;
+  log_report report;
+  id_bytes directory_id{};
+  std::uint64_t next_lsn = 0;    // the first cut number of the running log
+  std::uint64_t ring_bytes = 0;  // of ring 0 in this epoch
+  // Ids with generations from here on were not given before, and below `floor` they may be: that is
+  // durable.
+  std::uint64_t first_generation = 0;
+  std::uint64_t floor = 0;
+};
+inline constexpr std::uint64_t generations_at_open = 1'024;
+
+// Errors, with `why` set to the place if it is one in the log, and to the cause alone if not:
+//   invalid  segment_bytes, or a kind's name
+//   full     no ids, numbers or epochs are left
+//   those of directory_lock::acquire(), open_device(), read_log(), durable_state, log_writer and
+//   log_device
+result<opened_log> open_log(const log_request& request, log_fault* why = nullptr);
+
+// The same on a device, which must outlive it; without a lock. `directory` and `device` are not used.
+result<opened_log> open_log(log_device& device, const log_request& request,
+                            log_fault* why = nullptr);
+
+}  // namespace pawl

@@ -1,0 +1,196 @@
+// Merging: histories of jobs, told in any order and repeatedly, against a plain model; and bytes that were
+// spoiled.
+#include "persistence/durable_state.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "persistence/state_history.hpp"
+#include "persistence/state_text.hpp"
+#include "support/scale.hpp"
+
+namespace pawl::test {
+namespace {
+
+status take(durable_state& state, const std::vector<group_bytes>& rings,
+            const boot_moment& written = moment(1)) {
+  std::vector<cut_part> parts;
+  for (const group_bytes& r : rings)
+    parts.push_back({static_cast<std::uint32_t>(parts.size()), 0, r});
+  return state.take({.lsn = 1, .epoch = 1, .written = written, .parts = parts});
+}
+
+group_bytes names() {
+  return group_of({name_record{name_space::queue, 1, "q"}, name_record{name_space::kind, 1, "k"}});
+}
+
+group_bytes submit(job_id id, std::uint64_t version, submit_extras extras = {}) {
+  const submitted_job one{id, version, {}};
+  return group_of(
+      {submit_record{{1, 1, priority::normal, 3, 0, 0, 50}, extras, std::span(&one, 1)}});
+}
+
+group_bytes again(job_id id, std::uint64_t version, std::uint8_t crashes) {
+  return group_of({again_record{{id, version, 1, 0, crashes, 9, {}}, {}, {}}});
+}
+
+group_bytes crashed(job_id id, std::uint64_t version, bool alone) {
+  const crashed_job one{id, version, alone};
+  return group_of({crashed_record{std::span(&one, 1)}});
+}
+
+std::string model_text(const state_history& h) {
+  std::vector<std::string> lines;
+  for (const auto& [slot, job] : h.jobs) lines.push_back(text_of(job));
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const std::string& line : lines) all += line + '\n';
+  return all;
+}
+
+std::string jobs_text(const durable_state& state) {
+  std::vector<std::string> lines;
+  for (const auto* jobs : {&state.live(), &state.dead()}) {
+    for (const durable_job* job : *jobs) lines.push_back(text_of(*job));
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const std::string& line : lines) all += line + '\n';
+  return all;
+}
+
+// Names come first; every other group goes to any ring of any cut, some twice.
+TEST(durable_state, any_order_and_repetition_give_what_the_model_has) {
+  random_source random(fresh_seed());
+  std::size_t seen = 0;
+  for (int round = 0; round < scaled(200); ++round) {
+    state_history h(random());
+    const std::uint64_t steps = random() % 120;
+    for (std::uint64_t i = 0; i < steps; ++i) one_in(random, 8) ? h.thing() : h.step();
+    std::string first;
+    for (int deal = 0; deal < 3; ++deal) {
+      std::vector<group_bytes> groups = h.groups;
+      if (deal != 0) {
+        groups.insert(groups.end(), h.groups.begin(), h.groups.begin() + 20 % h.groups.size());
+        std::shuffle(groups.begin(), groups.end(), random);
+      }
+      durable_state state(moment(1));
+      ASSERT_TRUE(take(state, {h.groups.begin(), h.groups.begin() + 15}));
+      for (std::size_t i = 0; i < groups.size();) {
+        std::vector<group_bytes> rings(1 + random() % 3);
+        for (std::size_t n = random() % 9 + 1; n != 0 && i < groups.size(); --n, ++i) {
+          group_bytes& ring = rings[random() % rings.size()];
+          ring.insert(ring.end(), groups[i].begin(), groups[i].end());
+        }
+        ASSERT_TRUE(take(state, rings));
+      }
+      const status done = state.finish();
+      ASSERT_TRUE(done) << done.error().where;
+      ASSERT_EQ(jobs_text(state), model_text(h));
+      ASSERT_EQ(state.results().size(), h.results.size());
+      const std::string all = text_of(state, job_order::any);
+      if (deal == 0) first = all;
+      ASSERT_EQ(all, first);
+    }
+    seen += h.jobs.size();
+  }
+  EXPECT_GT(seen, 0u);
+}
+
+TEST(durable_state, a_crash_counts_until_a_later_state_says_how_many) {
+  const job_id id = make_id(3, 1);
+  durable_state state(moment(1));
+  ASSERT_TRUE(
+      take(state, {names(), crashed(id, 6, true), crashed(id, 8, true), crashed(id, 9, false),
+                   crashed(id, 8, true), again(id, 6, 2), submit(id, 4)}));
+  ASSERT_TRUE(state.finish());
+  ASSERT_EQ(state.live().size(), 1u);
+  EXPECT_EQ(state.live()[0]->crashes, 3);
+  EXPECT_EQ(state.live()[0]->version, 9u);
+}
+
+TEST(durable_state, a_larger_generation_ends_the_smaller_one) {
+  durable_state state(moment(1));
+  ASSERT_TRUE(take(state, {names(), submit(make_id(3, 2), 9), submit(make_id(3, 1), 4),
+                           again(make_id(3, 1), 20, 0)}));
+  ASSERT_TRUE(state.finish());
+  ASSERT_EQ(state.live().size(), 1u);
+  EXPECT_EQ(state.live()[0]->id, make_id(3, 2));
+  EXPECT_EQ(state.floor(), 3u);
+}
+
+TEST(durable_state, boot_times_of_another_boot_go_by_the_wall_clock) {
+  const auto due_of = [](std::uint64_t ns, const boot_moment& written, const boot_moment& now) {
+    submit_extras e;
+    e.due = clock_time{clock_name::boot, ns};
+    durable_state state(now);
+    EXPECT_TRUE(take(state, {names(), submit(make_id(1, 1), 1, e)}, written));
+    EXPECT_TRUE(state.finish());
+    return state.live()[0]->due->ns;
+  };
+  boot_moment later = moment(500, 2);  // 1,000 ns after, on a clock that began anew
+  later.wall_ns = moment(7'000).wall_ns + 1'000;
+  EXPECT_EQ(due_of(9'000, moment(7'000), later), 500u + 1'000u);
+  EXPECT_EQ(due_of(7'100, moment(7'000), later), 1u) << "before that boot";
+  EXPECT_EQ(due_of(9'000, moment(7'000), moment(500)), 9'000u) << "the same boot";
+}
+
+TEST(durable_state, refuses_jobs_without_a_submit_or_a_name) {
+  const auto why = [](const std::vector<group_bytes>& rings) {
+    durable_state state(moment(1));
+    status s = take(state, rings);
+    if (s) s = state.finish();
+    return s ? std::string() : std::string(s.error().where);
+  };
+  const job_id id = make_id(1, 1);
+  EXPECT_EQ(why({names(), submit(id, 1)}), "");
+  EXPECT_EQ(why({names(), again(id, 2, 0)}), "state: a job without its submit");
+  EXPECT_EQ(why({names(), crashed(id, 2, true)}), "state: a job without its submit");
+  EXPECT_EQ(why({submit(id, 1)}), "state: a job's queue has no name");
+  EXPECT_EQ(why({names(), submit(make_id(2, 0), 1)}), "state: an id that cannot be");
+  EXPECT_EQ(why({names(), group_of({name_record{name_space::queue, 1, "other"}})}),
+            "state: a name was given twice");
+  EXPECT_EQ(why({names(), group_of({name_record{name_space::queue, 2, "q"}})}),
+            "state: a name was given twice");
+  EXPECT_EQ(why({group_of({cursor_record{1, 1, {}}})}), "state: a cursor's source has no name");
+  submit_extras tenant;
+  tenant.tenant = 4;
+  EXPECT_EQ(why({names(), submit(id, 1, tenant)}), "state: a job's tenant has no name");
+}
+
+// Each flipped bit is refused, or gives a state that can be looked at.
+TEST(durable_state, survives_flipped_bits) {
+  random_source random(fresh_seed());
+  state_history h(random());
+  for (int i = 0; i < 60; ++i) one_in(random, 6) ? h.thing() : h.step();
+  group_bytes ring;
+  for (const group_bytes& g : h.groups) ring.insert(ring.end(), g.begin(), g.end());
+  std::size_t refused = 0;
+  for (std::size_t bit = 0; bit < ring.size() * 8; bit += sanitized ? 7 : 1) {
+    group_bytes bad = ring;
+    bad[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
+    durable_state state(moment(1));
+    if (take(state, {bad}) && state.finish()) {
+      ASSERT_FALSE(text_of(state, job_order::same).empty());
+    } else {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0u);
+}
+
+TEST(durable_state, names_get_the_next_number_once) {
+  durable_state state(moment(1));
+  ASSERT_TRUE(take(state, {names()}));
+  EXPECT_EQ(*state.add_name(name_space::kind, "k"), 1u);
+  EXPECT_EQ(*state.add_name(name_space::kind, "new"), 2u);
+  EXPECT_EQ(state.text_of(name_space::kind, 2), "new");
+  EXPECT_EQ(state.next_number(name_space::tag), 1u);
+  EXPECT_EQ(state.add_name(name_space::kind, "").error().code, errc::invalid);
+  ASSERT_TRUE(take(state, {group_of({name_record{name_space::kind, UINT32_MAX, "last"}})}));
+  EXPECT_EQ(state.add_name(name_space::kind, "more").error().code, errc::full);
+}
+
+}  // namespace
+}  // namespace pawl::test
