@@ -138,7 +138,7 @@ result<job_status> engine::find(job_id id) const noexcept {
     if (s.job == nullptr && !is_of_earlier(core_, id)) return never_issued;
     job_status known;
     known.id = id;
-    if (!s.is_current) return known;
+    if (s.job == nullptr || !s.is_current) return known;
     known = status_of(core_, *s.job, id, s.word);
     // The fields belong to the word if it is still the same.
     if (s.job->word.load(acquire) == s.word.bits) return known;
@@ -174,7 +174,7 @@ result<ticket> engine::cancel(thread_context& context, job_id id) noexcept {
   for (;;) {
     const sighting s = look_up(core_.jobs, id);
     if (s.job == nullptr && !is_of_earlier(core_, id)) return never_issued;
-    if (!s.is_current) return has_ended;
+    if (s.job == nullptr || !s.is_current) return has_ended;
     job_word word = s.word;
     const bool is_logged = s.job->has(logged);  // if it is still that job
     if (is_logged) wait_for_log(context);
