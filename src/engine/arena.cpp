@@ -24,8 +24,12 @@ int arena_slots(unsigned drains, bool with_workers) {
 }  // namespace
 
 struct arena::state {
-  state(unsigned drains, bool with_workers)
-      : handle(tbb::attach{}), slots(arena_slots(drains, with_workers), drains) {}
+  // The arena first: it makes TBB's market, if the host has not. To attach makes it too, while it holds a lock
+  // that a thread of the host which makes it at the same time waits for, and neither goes on (oneTBB 2021.8).
+  state(unsigned drains, bool with_workers) : slots(arena_slots(drains, with_workers), drains) {
+    slots.initialize();
+    handle = tbb::task_scheduler_handle(tbb::attach{});
+  }
   tbb::task_scheduler_handle handle;
   tbb::task_arena slots;
 };

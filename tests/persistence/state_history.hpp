@@ -130,6 +130,7 @@ class state_history {
     job.cause = dead_cause::none;
     job.attempt = job.pushbacks = job.crashes = 0;
     job.state_wall_ns = 0;
+    job.expires_ns.reset();
     job.priority = static_cast<priority>(random_() % 8);
     groups.push_back(group_of({requeued_record{job.id, job.version, job.priority}}));
   }
