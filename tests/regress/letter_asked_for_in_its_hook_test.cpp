@@ -58,7 +58,7 @@ TEST(letter_asked_for_in_its_hook, is_there_and_can_be_requeued) {
   EXPECT_TRUE(shown);
   EXPECT_TRUE(requeued);
   EXPECT_TRUE(test::eventually([&] { return s->read_counters().completed == 1; }));
-  EXPECT_EQ(s->find(job.ticket.id)->state, job_state::ended);
+  EXPECT_TRUE(test::eventually([&] { return s->find(job.ticket.id)->state == job_state::ended; }));
 }
 
 TEST(letter_asked_for_in_its_hook, is_not_there_where_none_are_kept) {

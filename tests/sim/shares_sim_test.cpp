@@ -500,10 +500,13 @@ class random_shares : public ::testing::TestWithParam<closing> {
   }
   outcome act(context& job) {
     sync();
-    q_.w.leap(one_in(random_, 20) ? 300 * us : us);
     if (one_in(random_, 3)) submit();
-    // A tenant's gate that opens while a batch is in hand is for that before it is for who waits.
-    if (GetParam() == closing::queue && one_in(random_, 30)) change();
+    // A tenant's gate that opens while a batch is in hand, by a verb or by time, is for that before it is for who
+    // waits.
+    if (GetParam() == closing::queue) {
+      q_.w.leap(one_in(random_, 20) ? 300 * us : us);
+      if (one_in(random_, 30)) change();
+    }
     switch (below<unsigned>(random_, 12)) {
       case 0:
         return job.attempt() > 3 ? outcome::done() : outcome::fail();

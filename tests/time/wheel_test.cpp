@@ -242,7 +242,7 @@ TEST(wheel, a_mass_cancel_returns_its_memory_within_one_turn) {
     EXPECT_LE(calls, count / 4'000u + 20);
     EXPECT_EQ(timers.entries(), count / 100u);
     EXPECT_LT(timers.memory_bytes(), 7u << 20);
-    if (!test::under_tsan) {
+    if (!test::sanitized) {
       EXPECT_LT(test::resident_bytes(), before + (10u << 20)) << "and the system has it";
     }
     EXPECT_FALSE(timers.is_sparse());
@@ -311,7 +311,7 @@ TEST(wheel, is_empty_again_and_small_after_it_was_large) {
     EXPECT_EQ(sum, 0u);
     EXPECT_EQ(timers.chunks(), 0u);
     EXPECT_LE(timers.memory_bytes(), 2u << 20);
-    if (!test::under_tsan) {
+    if (!test::sanitized) {
       EXPECT_LT(test::resident_bytes(), before + (10u << 20));
     }
   }
