@@ -5,6 +5,8 @@
 //   --figure NAME    print that one figure as one line, for tools/figures
 //   --rounds N       rounds per row instead of 5
 //   --machine        print the machine line alone
+//   --directory DIR  benches that write to a disk: below it; else below TMPDIR or the current one
+//   --device WHICH   of the log: auto (the default), uring or posix
 #pragma once
 
 #include <cstdio>
@@ -21,10 +23,15 @@ struct args {
   unsigned rounds = 5;
   std::string figure;  // empty: the whole table
   std::string child;   // --child NAME: a bench that runs parts of itself in fresh processes
+  std::string directory;
+  std::string device = "auto";
 };
 
 [[noreturn]] inline void usage(const char* program) {
-  std::fprintf(stderr, "usage: %s [--toy] [--rounds N] [--figure NAME]\n", program);
+  std::fprintf(stderr,
+               "usage: %s [--toy] [--rounds N] [--figure NAME]\n"
+               "       [--directory DIR] [--device auto|uring|posix]\n",
+               program);
   std::exit(2);
 }
 
@@ -46,6 +53,11 @@ inline args parse_args(int argc, char** argv) {
       std::exit(0);
     } else if (word == "--child" && has_value) {
       a.child = argv[++i];
+    } else if (word == "--directory" && has_value) {
+      a.directory = argv[++i];
+    } else if (word == "--device" && has_value) {
+      a.device = argv[++i];
+      if (a.device != "auto" && a.device != "uring" && a.device != "posix") usage(argv[0]);
     } else {
       usage(argv[0]);
     }

@@ -65,4 +65,25 @@ constexpr double reference_timer_ns(std::string_view contender) noexcept {
   return 0;
 }
 
+struct commit_reference {
+  std::string_view contender;
+  double jobs_per_s;
+};
+
+// bench/log_commit.cpp, durable, a thousand jobs and more a batch: low end of the range seen on the same
+// machine.
+inline constexpr commit_reference commit_references[] = {
+    {"rocksdb", 233e3},
+    {"sqlite", 214e3},
+    {"lmdb", 1.22e6},
+};
+
+// 0: nothing to compare with.
+constexpr double reference_commit_jobs_per_s(std::string_view contender) noexcept {
+  for (const commit_reference& one : commit_references) {
+    if (one.contender == contender) return one.jobs_per_s;
+  }
+  return 0;
+}
+
 }  // namespace bench
