@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "persistence/boot_now.hpp"
+#include "persistence/descriptor.hpp"
 
 namespace pawl {
 namespace {
@@ -25,22 +26,6 @@ failure failed(int error, std::string_view where) noexcept {
   const bool is_full = error == ENOSPC || error == EDQUOT;
   return {.code = is_full ? errc::no_space : errc::io, .sys_errno = error, .where = where};
 }
-
-// A descriptor that is closed again.
-class descriptor {
- public:
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
-  ~descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 std::string parent_of(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();

@@ -193,6 +193,25 @@ status durable_state::say(const closed_record& r) {
   return std::monostate{};
 }
 
+status durable_state::say(const opened_record& r) {
+  opened_epoch_ = std::max(opened_epoch_, r.epoch);
+  return std::monostate{};
+}
+
+std::vector<job_id> durable_state::blame(const std::vector<crash_note>& notes,
+                                         const std::map<std::uint32_t, std::uint8_t>& crashes_max) {
+  std::vector<job_id> suspects;
+  for (const crash_note& note : notes) {
+    const auto at = jobs_.find(id_slot(note.job));
+    if (at == jobs_.end() || at->second.id() != note.job) continue;
+    const auto bound = crashes_max.find(at->second.kind());
+    const std::uint8_t most = bound == crashes_max.end() ? 0 : bound->second;
+    if (at->second.blame(note, most, now_.wall_ns) && !at->second.is_dead())
+      suspects.push_back(note.job);
+  }
+  return suspects;
+}
+
 status durable_state::finish() {
   for (auto& [slot, cells] : jobs_) {
     if (cells.is_gone()) continue;

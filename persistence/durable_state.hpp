@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "persistence/crash_board.hpp"
 #include "persistence/durable_job.hpp"
 #include "persistence/job_cells.hpp"
 #include "persistence/log_reader.hpp"
@@ -83,6 +84,12 @@ class durable_state final : public cut_taker {
   //   version  a record is needed that this release does not know
   status take(const log_cut& cut) override;
 
+  // What the board of the last epoch says, when all was taken and before finish(); what the log does not know to
+  // have been able to run is left out. `crashes_max` of a kind, by its number: how often a job may take
+  // the process down. Answers those that ran and go on.
+  std::vector<job_id> blame(const std::vector<crash_note>& notes,
+                            const std::map<std::uint32_t, std::uint8_t>& crashes_max);
+
   // Once, when all was taken; what is below but for names is there after it. Errors:
   //   corrupt  a job without its submit, or a number without a name
   status finish();
@@ -108,6 +115,8 @@ class durable_state final : public cut_taker {
   [[nodiscard]] std::uint64_t floor() const noexcept { return floor_; }
   // The last epoch that came to an orderly end; 0: none.
   [[nodiscard]] std::uint64_t closed_epoch() const noexcept { return closed_epoch_; }
+  // The last epoch of which jobs may have run; 0: none.
+  [[nodiscard]] std::uint64_t opened_epoch() const noexcept { return opened_epoch_; }
 
   // Names: the text of a number, empty if it has none; the number of a text, 0 if it has none.
   [[nodiscard]] const std::map<std::uint32_t, std::string>& names(name_space space) const noexcept {
@@ -159,7 +168,7 @@ class durable_state final : public cut_taker {
   status say(const setting_record& r);
   status say(const floor_record& r);
   status say(const closed_record& r);
-  status say(const opened_record&) { return std::monostate{}; }
+  status say(const opened_record& r);
   status say(const note_record&) { return std::monostate{}; }
 
   const boot_moment now_;
@@ -174,6 +183,7 @@ class durable_state final : public cut_taker {
   std::map<key_hash, durable_key, key_hash_less> keys_;
   std::uint64_t floor_ = 1;
   std::uint64_t closed_epoch_ = 0;
+  std::uint64_t opened_epoch_ = 0;
   std::vector<const durable_job*> live_;
   std::vector<const durable_job*> dead_;
 };

@@ -136,6 +136,26 @@ void job_cells::crashed(std::uint64_t version, bool alone) {
   if (crashes_.size() > crashes_kept_max) crashes_.erase(crashes_.begin());
 }
 
+std::uint8_t job_cells::crashes() const noexcept {
+  return static_cast<std::uint8_t>(
+      std::min<std::size_t>(state_.crashes + crashes_.size(), UINT8_MAX));
+}
+
+// What the log says of the job later than that version: so it was over.
+bool job_cells::blame(const crash_note& note, std::uint8_t crashes_max, std::uint64_t wall_ns) {
+  if (is_gone() || is_dead() || note.version <= version_) return false;
+  crashed(note.version, note.alone);
+  if (!note.alone || crashes_max == 0 || crashes() < crashes_max) return true;
+  say_state({.what = form::died,
+             .version = note.version + 1,
+             .cause = dead_cause::crashed,
+             .attempt = state_.attempt,
+             .pushbacks = state_.pushbacks,
+             .crashes = crashes(),
+             .wall_ns = wall_ns});
+  return true;
+}
+
 void job_cells::gone(std::uint64_t version) {
   say_state({.what = form::gone, .version = version});
 }
@@ -155,7 +175,7 @@ void job_cells::add_errors(const item_list<attempt_error>& errors) {
 const durable_job& job_cells::finish() {
   job_.id = id_;
   job_.version = std::max<std::uint64_t>(version_, 1);
-  job_.is_dead = state_.what == form::died;
+  job_.is_dead = is_dead();
   job_.cause = state_.cause;
   job_.queue = queue_.value;
   job_.priority = priority_.value;
@@ -164,8 +184,7 @@ const durable_job& job_cells::finish() {
   if (was_requeued_) job_.expires_ns.reset();
   job_.attempt = state_.attempt;
   job_.pushbacks = state_.pushbacks;
-  job_.crashes =
-      static_cast<std::uint8_t>(std::min<std::size_t>(state_.crashes + crashes_.size(), UINT8_MAX));
+  job_.crashes = crashes();
   job_.state_wall_ns = state_.wall_ns;
   return job_;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "persistence/crash_board.hpp"
 #include "persistence/durable_job.hpp"
 #include "persistence/record_any.hpp"
 #include "persistence/segment_header.hpp"
@@ -34,6 +35,7 @@ class job_cells {
   [[nodiscard]] job_id id() const noexcept { return id_; }
   // It has ended, or its dead letter is gone: nothing is kept but its version.
   [[nodiscard]] bool is_gone() const noexcept { return state_.what == form::gone; }
+  [[nodiscard]] bool is_dead() const noexcept { return state_.what == form::died; }
   [[nodiscard]] bool has_submit() const noexcept { return submit_version_.has_value(); }
 
   // Each is what the record of that name says. `written` is of its cut, `now` of this boot.
@@ -45,6 +47,10 @@ class job_cells {
   void crashed(std::uint64_t version, bool alone);
   // `ended` and `purged`.
   void gone(std::uint64_t version);
+  // By a line of the board, when all was said: did this job run then? If it has taken the process down
+  // `crashes_max` times (0: it may do so for ever) it is dead now.
+  bool blame(const crash_note& note, std::uint8_t crashes_max, std::uint64_t wall_ns);
+  [[nodiscard]] std::uint32_t kind() const noexcept { return job_.kind; }
 
   // The job, when all was said; not of one that is gone. Valid as long as the cells.
   const durable_job& finish();
@@ -76,6 +82,7 @@ class job_cells {
   void say_state(const state_cell& s);
   void add_errors(const item_list<attempt_error>& errors);
   void forget_crashes();
+  [[nodiscard]] std::uint8_t crashes() const noexcept;
   void note(std::uint64_t version) noexcept;
 
   job_id id_;

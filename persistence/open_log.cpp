@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "job/id.hpp"
@@ -65,8 +66,8 @@ result<std::uint32_t> remove_superfluous(log_device& device, std::uint64_t first
 // One opening, step by step, each of which fills in more of `log`.
 class opening {
  public:
-  opening(log_device& device, const log_request& request) noexcept
-      : device_(device), request_(request) {}
+  opening(log_device& device, const log_request& request, const std::string& board) noexcept
+      : device_(device), request_(request), board_(board) {}
 
   status run(opened_log& log) {
     if (status s = read(log); !s) return s;
@@ -86,14 +87,31 @@ class opening {
     summary_ = read_log(device_, *log.state);
     fault_ = summary_.fault;
     if (fault_) return fault_->cause;
+    if (status s = blame(log); !s) return s;
     return log.state->finish();
+  }
+
+  // The new board comes after the base. So this one is that of the last epoch of which jobs may have run, however
+  // many openings were cut short since.
+  status blame(opened_log& log) {
+    if (board_.empty()) return std::monostate{};
+    const auto notes = read_crash_board(
+        board_, {summary_.directory_id, log.state->opened_epoch(), request_.now.boot_id});
+    if (!notes) return notes.error();
+    std::map<std::uint32_t, std::uint8_t> crashes_max;
+    for (const log_kind& kind : request_.kinds) {
+      crashes_max.emplace(log.state->number_of(name_space::kind, kind.name), kind.crashes_max);
+    }
+    log.suspects = log.state->blame(*notes, crashes_max);
+    return std::monostate{};
   }
 
   // All that can be refused before anything is changed.
   status plan(opened_log& log) {
     durable_state& state = *log.state;
-    for (const std::string& kind : request_.kinds) {
-      if (const auto added = state.add_name(name_space::kind, kind); !added) return added.error();
+    for (const log_kind& kind : request_.kinds) {
+      if (const auto added = state.add_name(name_space::kind, kind.name); !added)
+        return added.error();
     }
     if (summary_.epoch == number_max || summary_.last_segment == number_max)
       return full("log: there are no more epochs");
@@ -154,6 +172,7 @@ class opening {
 
   log_device& device_;
   const log_request& request_;
+  const std::string& board_;  // the directory it is in; empty: there is none
   log_summary summary_;
   std::optional<log_fault> fault_;
 };
@@ -164,10 +183,11 @@ failure refuse(failure cause, const std::optional<log_fault>& fault, log_fault* 
   return cause;
 }
 
-status open_on(log_device& device, const log_request& request, log_fault* why, opened_log& log) {
+status open_on(log_device& device, const log_request& request, const std::string& board,
+               log_fault* why, opened_log& log) {
   if (!is_segment_length(request.segment_bytes))
     return refuse({.code = errc::invalid, .where = "log: segment_bytes"}, {}, why);
-  opening steps(device, request);
+  opening steps(device, request, board);
   if (status s = steps.run(log); !s) return refuse(s.error(), steps.fault(), why);
   return std::monostate{};
 }
@@ -182,13 +202,19 @@ result<opened_log> open_log(const log_request& request, log_fault* why) {
   auto device = open_device(request.directory, request.device);
   if (!device) return refuse(device.error(), {}, why);
   log.device = std::move(*device);
-  if (status s = open_on(*log.device.device, request, why, log); !s) return s.error();
+  if (status s = open_on(*log.device.device, request, request.directory, why, log); !s)
+    return s.error();
+  auto board = crash_board::make(request.directory,
+                                 {log.directory_id, log.report.epoch, request.now.boot_id},
+                                 request.board_lines);
+  if (!board) return refuse(board.error(), {}, why);
+  log.board = std::move(*board);
   return result<opened_log>(std::move(log));
 }
 
 result<opened_log> open_log(log_device& device, const log_request& request, log_fault* why) {
   opened_log log;
-  if (status s = open_on(device, request, why, log); !s) return s.error();
+  if (status s = open_on(device, request, {}, why, log); !s) return s.error();
   return result<opened_log>(std::move(log));
 }
 

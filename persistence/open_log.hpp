@@ -2,7 +2,8 @@
 // FORMAT.md, sections 1, 5 and 6.
 //
 // Until the log was read and found good nothing of it is changed. Then the new epoch begins, the state is
-// written as its base, and when that is durable, what is older is removed. A crash at any point, or a failure,
+// written as its base, and when that is durable, what is older is removed. What the board of the last
+// process says is told to the state before that, so its base has it. A crash at any point, or a failure,
 // leaves a directory that gives the same state when it is opened again.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "persistence/crash_board.hpp"
 #include "persistence/directory_lock.hpp"
 #include "persistence/durable_state.hpp"
 #include "persistence/log_reader.hpp"
@@ -19,12 +21,19 @@
 
 namespace pawl {
 
+struct log_kind {
+  std::string name;
+  std::uint8_t crashes_max =
+      0;  // a job that has taken the process down so often is dead; 0: none ever is
+};
+
 struct log_request {
   std::string directory;
   device_choice device = device_choice::best;
   std::uint32_t segment_bytes = 64u << 20;
   boot_moment now;
-  std::vector<std::string> kinds;  // names that have numbers when the log is open
+  std::vector<log_kind> kinds;  // which have numbers when the log is open
+  std::uint32_t board_lines = 0;
 };
 
 struct log_report {
@@ -45,6 +54,8 @@ struct opened_log {
   opened_device device;  // the same
   std::unique_ptr<log_writer> writer;
   std::unique_ptr<durable_state> state;
+  crash_board board;             // of a log on a device that was given: without lines
+  std::vector<job_id> suspects;  // jobs that ran when the process died, and go on
   log_report report;
   id_bytes directory_id{};
   std::uint64_t next_lsn = 0;    // the first cut number of the running log
@@ -59,11 +70,11 @@ inline constexpr std::uint64_t generations_at_open = 1'024;
 // Errors, with `why` set to the place if it is one in the log, and to the cause alone if not:
 //   invalid  segment_bytes, or a kind's name
 //   full     no ids, numbers or epochs are left
-//   those of directory_lock::acquire(), open_device(), read_log(), durable_state, log_writer and
-//   log_device
+//   those of directory_lock::acquire(), open_device(), read_log(), crash_board, durable_state, log_writer
+//   and log_device
 result<opened_log> open_log(const log_request& request, log_fault* why = nullptr);
 
-// The same on a device, which must outlive it; without a lock. `directory` and `device` are not used.
+// The same on a device, which must outlive it; without a lock and a board. `directory` and `device` are not used.
 result<opened_log> open_log(log_device& device, const log_request& request,
                             log_fault* why = nullptr);
 

@@ -23,6 +23,8 @@ class PAWL_EXPORT context {
   [[nodiscard]] pawl::priority priority() const noexcept { return priority_; }
   // 1 for the first start.
   [[nodiscard]] unsigned attempt() const noexcept { return attempt_; }
+  // How often the job took the process down while nothing else ran. Always 0 without options::directory.
+  [[nodiscard]] unsigned crashes() const noexcept;
 
   // cancel() was called for this job. The handler may go on; if it returns outcome::cancelled() the
   // job is cancelled, else its real outcome stands.

@@ -25,6 +25,7 @@ struct dead_letter {
   job_status status;               // as it died: cause, attempts, queue, kind, priority
   std::uint64_t version = 0;       // names this death: scheduler::requeue() takes it
   duration died{0};                // since boot
+  std::uint8_t crashes = 0;        // how often it took the process down while nothing else ran
   std::vector<error_note> errors;  // of the last four failed attempts, oldest first
 };
 

@@ -62,6 +62,8 @@ struct log_health {
   std::uint64_t recovered_dead = 0;
   std::uint64_t dropped_bytes = 0;  // of a torn end, which was never durable
   bool was_closed = false;          // by stop(), and did not end in a crash
+  std::uint64_t suspects = 0;       // jobs that ran when the process died, and go on
+  bool quarantine = false;          // they run now, and nothing else is started
 };
 
 struct health_report {

@@ -96,6 +96,9 @@ struct options {
   duration ageing = std::chrono::seconds(1);  // a band of rank r is served before higher ones when
                                               // it lags by more than r times this; 0: never
   duration grace = std::chrono::seconds(5);   // between a run_timeout and the overrun
+  // With a directory: jobs that ran when the process before this one died are run first, one at a time, and
+  // nothing else is started until they are over, or each of them has lived so long. 0: they run like all others.
+  duration quarantine = std::chrono::seconds(10);
   pawl::on_overrun on_overrun = pawl::on_overrun::keep;
   unsigned replacements_max = 4;     // drains started in place of those that an overrun holds; they
                                      // and `drains` are at most 64

@@ -40,6 +40,9 @@ struct kind_options {
   std::uint8_t max_attempts = 3;                   // starts; 1 to 255
   pawl::backoff backoff{};                         // before a retry
   duration run_timeout = std::chrono::minutes(5);  // of each attempt; 0: none
+  // With options::directory: a job whose handler took the process down so often while nothing else ran is
+  // dead(crashed). 0: none ever is.
+  std::uint8_t max_crashes = 3;
   // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
   std::array<retry_rule, 4> rules{};
   pawl::limits limits{};

@@ -1,7 +1,7 @@
 // engine/attempt.hpp -- what a thread keeps of the attempt it is making, beside the board line.
 //
 // State       field        written by                     read by
-//             text         the thread                     the thread
+//             text, crashes  the thread                   the thread
 //             is_used      the thread                     the thread
 //             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
 //             breaker_mark the thread, when a breaker     the thread, and who takes the job from its
@@ -42,7 +42,8 @@ constexpr std::uint16_t epoch_of_mark(std::uint32_t mark) noexcept {
 struct attempt {
   std::array<char, error_text_bytes> text_space;
   std::uint8_t text_bytes = 0;
-  bool is_used = false;  // there may be a source
+  std::uint8_t crashes = 0;  // of the job, if it is logged
+  bool is_used = false;      // there may be a source
   std::mutex mutex;
   std::optional<std::stop_source> stop;
   atomic<std::uint32_t> breaker_mark{no_breaker_mark};
@@ -56,6 +57,7 @@ struct attempt {
   // The handler has returned.
   void end() noexcept {
     text_bytes = 0;
+    crashes = 0;
     if (!is_used) return;
     const std::lock_guard lock(mutex);
     stop.reset();

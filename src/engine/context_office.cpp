@@ -3,6 +3,7 @@
 #include <new>
 
 #include "engine/wal.hpp"
+#include "persistence/crash_board.hpp"
 
 namespace pawl {
 
@@ -41,6 +42,13 @@ thread_context* context_office::add(context_role role, unsigned index) noexcept 
   return add_locked(role, index);
 }
 
+// Others run no handlers.
+crash_line* context_office::line_of(context_role role, unsigned index) const noexcept {
+  if (board_ == nullptr) return nullptr;
+  if (role == context_role::drain) return board_->line(index);
+  return role == context_role::blocking ? board_->line(drain_lines_ + index) : nullptr;
+}
+
 thread_context* context_office::add_locked(context_role role, unsigned index) noexcept {
   magazine* const current = jobs_.take_magazine();
   magazine* const spare = jobs_.take_magazine();
@@ -48,6 +56,7 @@ thread_context* context_office::add_locked(context_role role, unsigned index) no
   try {
     all_.push_back(std::make_unique<thread_context>(role, index, current, spare, budget_));
     if (log_ != nullptr) all_.back()->log = log_->make_appender();
+    all_.back()->crash = line_of(role, index);
     // There are a few of them at most, and a thread without one can do nothing at all.
     memory_account(budget_, memory_pool::threads).take(sizeof(thread_context), need::accepted);
     if (role == context_role::application) free_.reserve(application_contexts_ + 1);

@@ -13,6 +13,7 @@
 
 namespace pawl {
 
+class crash_board;
 class wal;
 
 class context_office {
@@ -21,8 +22,13 @@ class context_office {
 
   static constexpr unsigned application_contexts_max = 64;
 
-  // Contexts that are made from now on have a way into it. Before the first.
-  void use_log(wal* log) noexcept { log_ = log; }
+  // Contexts that are made from now on have a way into it, and lines of the board: drains the first ones, threads
+  // for blocking kinds those behind. Before the first.
+  void use_log(wal* log, const crash_board* board, unsigned drain_lines) noexcept {
+    log_ = log;
+    board_ = board;
+    drain_lines_ = drain_lines;
+  }
 
   // For a thread of the host. May allocate; null: no memory. Not to be given back if
   // role() == shared.
@@ -44,11 +50,14 @@ class context_office {
 
  private:
   thread_context* shared_locked() noexcept;
+  [[nodiscard]] crash_line* line_of(context_role role, unsigned index) const noexcept;
   thread_context* add_locked(context_role role, unsigned index) noexcept;
 
   slab& jobs_;
   memory_budget* const budget_;
   wal* log_ = nullptr;
+  const crash_board* board_ = nullptr;
+  unsigned drain_lines_ = 0;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<thread_context>> all_;
   std::vector<thread_context*> free_;  // lent last, given back first: its magazines are warm

@@ -21,6 +21,7 @@
 #include "engine/gate_table.hpp"
 #include "engine/lanes.hpp"
 #include "engine/messages.hpp"
+#include "engine/quarantine.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/timers.hpp"
 #include "engine/unique_keys.hpp"
@@ -169,6 +170,7 @@ struct core {
   unique_keys keys;
   dead_letters dead;
   timers due_later;
+  quarantine suspects;
   watchdog watch;
   const std::uint64_t
       seed;  // of all that is random: mixed with an id it gives a number of that job's

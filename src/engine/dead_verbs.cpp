@@ -38,6 +38,7 @@ dead_letter letter_of(const core& c, const dead_letters::letter& l) {
   d.version = d.status.version;
   d.died = duration(static_cast<std::int64_t>(l.died_ns));
   const std::uint32_t extra = c.jobs[l.slot].extra;
+  d.crashes = crashes_of(c, c.jobs[l.slot]);
   const std::uint32_t history = extra == 0 ? 0 : c.payloads.value<job_extra>(extra).history;
   if (history == 0) return d;
   c.payloads.value<error_history>(history).for_each([&d](const error_entry& e) {
@@ -156,6 +157,7 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
     const reject refused = revive_with_key(core_, job, id, [&] {
       job.attempt = 0;
       job.pushbacks = 0;
+      if (job.extra != 0) core_.payloads.value<job_extra>(job.extra).crashes = 0;
       job.cause = 0;
       job.expires = 0;
       job.take_off(by_wall_clock);

@@ -18,6 +18,8 @@ bool drain::step() noexcept {
   const std::uint64_t now = now_ns_ != 0 ? now_ns_ : core_.clock.boot_ns();
   now_ns_ = 0;
   if (core_.due_later.is_due(now)) core_.due_later.step(core_, context_);
+  if (core_.suspects.is_on()) [[unlikely]]
+    return serve_suspect();
   std::array<std::uint64_t, priority_count> last_ready;
   for (unsigned b = 0; b < priority_count; ++b) {
     last_ready[b] = core_.last_ready_ns[b].at.load(relaxed);
@@ -177,6 +179,18 @@ start drain::hand_over(std::uint64_t place, unsigned band) noexcept {
   return run_job(core_, context_, band_entry{place}, true);
 }
 
+// While there are suspects they run alone. False: this drain has nothing to do.
+bool drain::serve_suspect() noexcept {
+  constexpr std::uint64_t nap_ns = 100'000;
+  const std::optional<std::uint64_t> place = core_.suspects.next(core_);
+  if (place) {
+    if (run_copy(*place) != start::needs_thread) core_.suspects.let_go(*place);
+    return true;
+  }
+  if (core_.suspects.is_on()) core_.clock.sleep_for(nap_ns);
+  return false;
+}
+
 // Takes one job from the end of another drain's batch. The owner will find its place stale.
 bool drain::steal() noexcept {
   const auto count = static_cast<unsigned>(core_.rings.size());
@@ -198,6 +212,13 @@ bool drain::steal() noexcept {
 // The owner may be inside a long handler, so what cannot run here must not wait for it either. It
 // then has two places, of which one will be stale.
 bool drain::steal_place(std::uint64_t place) noexcept {
+  const start s = run_copy(place);
+  if (s == start::ran) context_.tallies.rest().add(tally::stolen);
+  return s != start::stale;
+}
+
+// A place of which the owner, or a band, has another copy.
+start drain::run_copy(std::uint64_t place) noexcept {
   const slot& job = core_.jobs[band_entry{place}.slot()];
   // Its owner has the claim to what was expected of it, and settles that.
   share_lines* const shares = core_.queues.at(job.queue)->shares_of(job.band);
@@ -207,21 +228,13 @@ bool drain::steal_place(std::uint64_t place) noexcept {
   if (s == start::needs_thread) s = hand_over(place, job.band);
   if (shares != nullptr && s == start::ran) settle_use(core_, *shares, claim, since, true);
   leave_gates(core_, context_);
-  switch (s) {
-    case start::ran:
-      settle_room(core_, context_);
-      context_.tallies.rest().add(tally::stolen);
-      if (visit_ != nullptr) --visit_->jobs_left;
-      return true;
-    case start::needs_thread:
-      return true;
-    case start::closed:
-      return_closed(*core_.queues.at(job.queue), job.band, {&place, 1});
-      return true;
-    case start::stale:
-      return false;
+  if (s == start::ran) {
+    settle_room(core_, context_);
+    if (visit_ != nullptr) --visit_->jobs_left;
+  } else if (s == start::closed) {
+    return_closed(*core_.queues.at(job.queue), job.band, {&place, 1});
   }
-  return false;
+  return s;
 }
 
 bool drain::sees_work() const noexcept {
@@ -308,6 +321,7 @@ bool drain::run_within(visit& v, loop_sleep& rest) noexcept {
     const bool worked = step();
     if (!worked) is_at_rest = rest.try_rest(has_work);
     if (is_at_rest || is_over(v)) break;
+    if (!worked && core_.suspects.is_on()) break;  // another loop has one
   }
   visit_ = nullptr;
   if (is_at_rest || rest.try_rest(has_work)) return false;

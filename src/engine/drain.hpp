@@ -1,7 +1,7 @@
 // engine/drain.hpp -- a worker: picks a batch, runs it, again.
 //
-// An agent: step() does a bounded amount of work and never blocks; run() is the loop around it that
-// sleeps when there is nothing to do. Tests step drains themselves and have no threads at all.
+// An agent: step() does a bounded amount of work and does not wait; run() is the loop around it that
+// sleeps when there is nothing to do. While a suspect runs alone step() naps. Tests step drains themselves and have no threads at all.
 #pragma once
 
 #include <array>
@@ -54,6 +54,8 @@ class drain {
                      std::span<const std::uint64_t> places) noexcept;
   bool steal() noexcept;
   bool steal_place(std::uint64_t place) noexcept;
+  start run_copy(std::uint64_t place) noexcept;
+  bool serve_suspect() noexcept;
   [[nodiscard]] bool sees_work() const noexcept;
   [[nodiscard]] bool search() noexcept;
   bool nap() noexcept;

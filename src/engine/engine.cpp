@@ -47,7 +47,8 @@ result<std::unique_ptr<engine>> engine::build(const options& wanted, const regis
   std::unique_ptr<recovered_log> log;
   if (!wanted.directory.empty()) {
     messages say(wanted.log, *world.clock);
-    auto opened = open_log_of(wanted, kinds, *world.clock, say);
+    const unsigned lines = settings->drains + settings->replacements + wanted.blocking_threads_max;
+    auto opened = open_log_of(wanted, kinds, lines, *world.clock, say);
     if (!opened) return opened.error();
     log = std::move(*opened);
     make_room_for(*settings, slots_of(*log->disk.state));

@@ -78,6 +78,10 @@ void handler_call::ask_to_stop(thread_context& thread, job_id id,
   if (source) source->request_stop();
 }
 
+unsigned context::crashes() const noexcept {
+  return static_cast<const pawl::attempt*>(attempt_cell_)->crashes;
+}
+
 bool context::cancel_requested() const noexcept {
   return word_of(word_).has(job_flag::cancel_requested);
 }

@@ -86,12 +86,13 @@ bool go_together(const slot& a, const slot& b) noexcept {
 }
 
 attempt_state facts_of(const core& c, job_id id, std::uint64_t version, unsigned attempt,
-                       unsigned pushbacks, std::span<const attempt_error> errors) noexcept {
+                       unsigned pushbacks, std::uint8_t crashes,
+                       std::span<const attempt_error> errors) noexcept {
   return {.id = id,
           .version = version,
           .attempt = static_cast<std::uint8_t>(attempt),
           .pushbacks = static_cast<std::uint8_t>(pushbacks),
-          .crashes = 0,
+          .crashes = crashes,
           .wall_ns = c.clock.wall_ns(),
           .errors = errors};
 }
@@ -118,13 +119,18 @@ void log_death(core& c, thread_context& context, job_id id, const slot& job, job
   std::array<attempt_error, 1> errors;
   const error_entry* const e = error_at(c, job, word.version());
   if (e != nullptr) errors[0] = error_of(c, *e);
-  const died_record x{.facts = facts_of(c, id, word.version(), job.attempt, job.pushbacks,
-                                        std::span(errors).first(e == nullptr ? 0 : 1)),
-                      .cause = cause};
+  const died_record x{
+      .facts = facts_of(c, id, word.version(), job.attempt, job.pushbacks, crashes_of(c, job),
+                        std::span(errors).first(e == nullptr ? 0 : 1)),
+      .cause = cause};
   say(context, x, job.marks);
 }
 
 }  // namespace
+
+std::uint8_t crashes_of(const core& c, const slot& job) noexcept {
+  return job.extra == 0 ? std::uint8_t{0} : c.payloads.value<const job_extra>(job.extra).crashes;
+}
 
 std::size_t submit_bytes(const job_options& how, std::size_t payload_bytes) noexcept {
   return submit_room + how.lane.size() + payload_bytes;
@@ -193,7 +199,7 @@ void log_again(core& c, thread_context& context, const coming_again& again,
   const bool has_error = again.error.version != 0;
   if (has_error) errors[0] = error_of(c, again.error);
   const again_record x{.facts = facts_of(c, again.id, version, again.attempt, again.pushbacks,
-                                         std::span(errors).first(has_error ? 1 : 0)),
+                                         again.crashes, std::span(errors).first(has_error ? 1 : 0)),
                        .cause = again.cause,
                        .due = {clock_name::boot, again.due_ns}};
   say(context, x, again.marks);

@@ -60,6 +60,9 @@ std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word
                           const job_options& how, const key_wish* key,
                           std::uint64_t lane_order) noexcept;
 
+// How often the job took the process down. By who may look at its extras.
+std::uint8_t crashes_of(const core& c, const slot& job) noexcept;
+
 // The caller made `word` terminal.
 void log_end(core& c, thread_context& context, std::uint32_t slot_index, const slot& job,
              job_word word, dead_cause cause) noexcept;
@@ -70,6 +73,7 @@ struct coming_again {
   again_record::why cause = again_record::why::retry;
   std::uint8_t attempt = 0;
   std::uint8_t pushbacks = 0;
+  std::uint8_t crashes = 0;
   std::uint64_t due_ns = 0;  // 0: it is ready
   error_entry error;         // version 0: none
 };

@@ -34,15 +34,19 @@ registry::entry without_handler(const std::string& name) {
 }  // namespace
 
 result<std::unique_ptr<recovered_log>> open_log_of(const options& wanted, const registry& kinds,
-                                                   const clock_source& clock, messages& say) {
+                                                   std::uint32_t lines, const clock_source& clock,
+                                                   messages& say) {
   const result<id_bytes> boot_id = read_boot_id();
   if (!boot_id) return boot_id.error();
   log_request request{.directory = wanted.directory,
                       .device = wanted.io_uring ? device_choice::best : device_choice::posix,
                       .segment_bytes = wanted.segment_bytes,
                       .now = moment_of(clock, *boot_id),
-                      .kinds = {}};
-  for (const registry::entry& e : kinds.entries()) request.kinds.push_back(e.name);
+                      .kinds = {},
+                      .board_lines = lines};
+  for (const registry::entry& e : kinds.entries()) {
+    request.kinds.push_back({e.name, e.options.max_crashes});
+  }
   log_fault why;
   auto opened = open_log(request, &why);
   if (!opened) {

@@ -26,9 +26,10 @@ struct recovered_log {
   std::map<std::uint32_t, std::uint16_t> kinds_by_number;  // the other way round
 };
 
-// Blocks for the disk: reads the log, and writes what it held into a new epoch. Errors are those of open_log();
-// where and why is said to the log sink.
+// Blocks for the disk: reads the log, and writes what it held into a new epoch. `lines`: of the board, one for
+// each thread that may run handlers. Errors are those of open_log(); where and why is said to the log sink.
 result<std::unique_ptr<recovered_log>> open_log_of(const options& wanted, const registry& kinds,
-                                                   const clock_source& clock, messages& say);
+                                                   std::uint32_t lines, const clock_source& clock,
+                                                   messages& say);
 
 }  // namespace pawl

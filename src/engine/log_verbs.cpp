@@ -14,6 +14,17 @@ namespace pawl {
 
 namespace {
 
+// Of those jobs that are ready.
+std::vector<std::uint64_t> places_of(const core& c, const std::vector<job_id>& jobs) {
+  std::vector<std::uint64_t> places;
+  for (const job_id id : jobs) {
+    const job_word word{c.jobs[id_slot(id)].word.load(acquire)};
+    if (word.state() != job_state::ready) continue;
+    places.push_back(band_entry::make(id_slot(id), word).bits);
+  }
+  return places;
+}
+
 std::uint64_t largest_order(const durable_state& state) {
   std::uint64_t largest = 0;
   for (const auto& [key, s] : state.settings()) largest = std::max(largest, s.order);
@@ -46,7 +57,8 @@ void engine::build_log() {
                  .on_state = [this](log_state state) { note_log_state(state); },
                  .say = &core_.say});
   core_.log = wal_.get();
-  core_.contexts.use_log(wal_.get());
+  core_.contexts.use_log(wal_.get(), &log_->disk.board,
+                         core_.settings.drains + core_.settings.replacements);
   set_ceiling();
 }
 
@@ -82,6 +94,10 @@ status engine::take_over_log() {
   for (const auto& [key, s] : state.settings()) restore_setting(key, s.value);
   const status restored = restore(core_, *timer_context_, state, log_->kinds_by_number,
                                   log_->disk.first_generation - 1);
+  if (core_.settings.given.dispatch) {
+    core_.suspects.begin(places_of(core_, log_->disk.suspects),
+                         detail::nanoseconds(core_.settings.given.quarantine));
+  }
   log_->disk.state.reset();  // it is in the slots now
   return restored;
 }
@@ -197,6 +213,8 @@ void engine::describe_log(log_health& h) const {
   h.written_bytes = seen.bytes;
   h.syncs = seen.syncs;
   h.recovered_jobs = disk.report.jobs;
+  h.suspects = disk.suspects.size();
+  h.quarantine = core_.suspects.is_on();
   h.recovered_dead = disk.report.dead;
   h.dropped_bytes = disk.report.dropped_bytes;
   h.was_closed = disk.report.how == opened_record::before::closed;

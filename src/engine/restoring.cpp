@@ -94,7 +94,8 @@ bool restorer::store_errors(job_extra& extra, const durable_job& d) noexcept {
 }
 
 bool restorer::store_extra(slot& job, const durable_job& d) noexcept {
-  if (!d.run_timeout_ns && !d.backoff && !d.unique && d.errors.empty()) return true;
+  const bool is_plain = !d.run_timeout_ns && !d.backoff && !d.unique && d.errors.empty();
+  if (is_plain && d.crashes == 0) return true;
   job_extra x;
   x.run_timeout_ns = d.run_timeout_ns.value_or(0);
   x.has_backoff = d.backoff.has_value();
@@ -104,6 +105,7 @@ bool restorer::store_extra(slot& job, const durable_job& d) noexcept {
     x.key = d.unique->hash;
     x.until = d.unique->until;
   }
+  x.crashes = d.crashes;
   if (!store_errors(x, d)) return false;
   job.extra = core_.payloads.store_value(x);
   return job.extra != 0;

@@ -62,6 +62,14 @@ std::uint64_t start_time(const core& c, thread_context& context) noexcept {
   return c.clock.recent_boot_ns(context.clock_reading);
 }
 
+// If the handler takes the process down, the next one knows whose it was.
+void note_for_crash(const core& c, thread_context& context, std::uint32_t slot_index,
+                    const slot& job, job_word word) noexcept {
+  context.now_running.crashes = crashes_of(c, job);
+  context.crash->begin(make_id(slot_index, job.generation), word.version(),
+                       c.suspects.runs_alone(slot_index));
+}
+
 // The attempt is done and the job has ended. What the host does on being told of it is not part of the next
 // job's time.
 void note_done(core& c, thread_context& context, pair_tally& of, const slot& job, job_word word,
@@ -90,8 +98,13 @@ template <bool IsWatched>
   if (IsWatched && c.settings.given.hooks.on_start != nullptr) tell_of_start(c, job, id);
   if (IsWatched && c.has_histograms) note_began(context, of, job, c.clock);
 
+  const bool is_on_board = job.has(logged) && context.crash != nullptr;
+  if (is_on_board) [[unlikely]]
+    note_for_crash(c, context, slot_index, job, word);
   bool fits = true;
   const outcome said = handler_call::run(c, context, kind, job, id, fits);
+  if (is_on_board) [[unlikely]]
+    context.crash->end();
 
   // Early: the counter is slow to answer, and what comes in between does not need it.
   const std::uint64_t ended =

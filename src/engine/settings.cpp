@@ -80,6 +80,7 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   if (!is_duration(wanted.spin)) return out_of_range("options.spin");
   if (!is_duration(wanted.ageing)) return out_of_range("options.ageing");
   if (!is_duration(wanted.grace)) return out_of_range("options.grace");
+  if (!is_duration(wanted.quarantine)) return out_of_range("options.quarantine");
   if (static_cast<unsigned>(wanted.on_overrun) > static_cast<unsigned>(on_overrun::dead)) {
     return out_of_range("options.on_overrun");
   }

@@ -146,6 +146,7 @@ class settlement {
                     .cause = why_again(),
                     .attempt = job_.attempt,
                     .pushbacks = job_.pushbacks,
+                    .crashes = crashes_of(core_, job_),
                     .due_ns = is_later ? due_ns_ : 0,
                     .error = {}};
     if (!step_.failed || job_.extra == 0) return;

@@ -18,6 +18,7 @@
 #include "engine/timers.hpp"
 #include "job/memory_budget.hpp"
 #include "job/slab.hpp"
+#include "persistence/crash_line.hpp"
 #include "ready/board.hpp"
 #include "ready/ready_queue.hpp"
 #include "ready/set_aside.hpp"
@@ -161,6 +162,8 @@ class thread_context {
   held_starts starts;
   good_ends ended_well;
   board_line line;
+  crash_line* crash =
+      nullptr;  // the same for the next process, of jobs that are logged; null: nobody asks
   attempt now_running;
   clock_source::reading clock_reading;
   // That the last submit lacked which was refused for want of room. 0: it lacked a job's room.

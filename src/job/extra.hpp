@@ -60,6 +60,7 @@ struct job_extra {
   std::uint32_t history = 0;         // reference to an error_history; 0: none
   bool has_backoff = false;          // else the kind's
   bool is_unique = false;
+  std::uint8_t crashes = 0;  // while it ran alone
   unique_until until = unique_until::finished;
   pawl::backoff backoff;
 };

@@ -14,6 +14,7 @@
 #include "persistence/log_reader.hpp"
 #include "persistence/segment_name.hpp"
 #include "persistence/tail_table.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 
 namespace pawl::test {
@@ -41,14 +42,14 @@ inline reading read(sim_disk& disk) {
   return r;
 }
 
-// Every crash that is possible now.
+// Every crash that is possible now; where a sanitizer makes each dear, one in ten of them.
 inline void for_each_crash(const sim_disk& disk, random_source& random,
                            const std::function<void(sim_disk)>& f) {
   const std::size_t n = disk.unsynced_sectors();
   for (const lost_as how : {lost_as::old, lost_as::zeros, lost_as::torn}) {
     for (std::size_t names = 0; names <= disk.unsynced_names(); ++names) {
       const auto crash = [&](const std::function<bool(std::size_t)>& is_kept) {
-        f(disk.crash(is_kept, names, how, random()));
+        if (!sanitized || one_in(random, 10)) f(disk.crash(is_kept, names, how, random()));
       };
       if (n <= 6) {
         for (std::size_t set = 0; set < (std::size_t{1} << n); ++set) {
@@ -84,7 +85,7 @@ inline void check(sim_disk disk, std::uint64_t durable, std::uint64_t written, i
   const reading first = read(disk);
   t.count(first);
   complain(t, first, durable, written);
-  if (!t.wrong.empty() || depth == 0 || random() % 200 != 0) return;
+  if (!t.wrong.empty() || depth == 0 || random() % (sanitized ? 20 : 200) != 0) return;
   ++t.opened;
   const std::uint64_t found = first.taker.values.size();
   disk.lazy = random() % 2 == 0;

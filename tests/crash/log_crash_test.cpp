@@ -22,7 +22,7 @@ TEST(log_crash, what_was_durable_is_there_after_every_crash) {
   for (int round = 0; round < 2; ++round) {
     sim_disk disk(random());
     disk.lazy = round == 1;
-    run(disk, scaled(12), random, t);
+    run(disk, sanitized ? 5 : 12, random, t);
   }
   print(t);
   EXPECT_EQ(t.wrong, "");

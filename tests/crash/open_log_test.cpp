@@ -55,7 +55,7 @@ TEST(open_log_crash, every_disk_that_is_left_gives_the_same_state) {
   std::string wrong;
   disk.on_change = [&] {
     for_each_crash(disk, random, [&](sim_disk left) {
-      if (!wrong.empty() || (sanitized && !one_in(random, 20))) return;
+      if (!wrong.empty() || (sanitized && !one_in(random, 2))) return;
       ++disks;
       for (int again = 0; again < 2 && wrong.empty(); ++again) {
         const std::string found = open_text(left);

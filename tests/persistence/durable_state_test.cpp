@@ -110,6 +110,67 @@ TEST(durable_state, a_crash_counts_until_a_later_state_says_how_many) {
   EXPECT_EQ(state.live()[0]->version, 9u);
 }
 
+// A job that version 4 of is known, and what a board may say of it.
+class blamed : public ::testing::Test {
+ protected:
+  std::vector<job_id> blame(const std::vector<crash_note>& notes, std::uint8_t crashes_max) {
+    EXPECT_TRUE(take(state, {names(), submit(id, 4), again(id, 6, crashes_before)}));
+    const std::vector<job_id> suspects = state.blame(notes, {{1, crashes_max}});
+    EXPECT_TRUE(state.finish());
+    return suspects;
+  }
+  [[nodiscard]] const durable_job& job() const {
+    return state.live().empty() ? *state.dead().at(0) : *state.live()[0];
+  }
+  const job_id id = make_id(3, 2);
+  std::uint8_t crashes_before = 1;
+  durable_state state{moment(1)};
+};
+
+TEST_F(blamed, that_ran_in_company_is_a_suspect_and_not_counted) {
+  EXPECT_EQ(blame({{id, 8, false}}, 2), std::vector{id});
+  EXPECT_EQ(job().crashes, 1);
+  EXPECT_FALSE(job().is_dead);
+}
+
+TEST_F(blamed, that_ran_alone_is_counted_and_a_suspect_as_before) {
+  EXPECT_EQ(blame({{id, 8, true}}, 3), std::vector{id});
+  EXPECT_EQ(job().crashes, 2);
+  EXPECT_EQ(job().version, 8u) << "so what is written next counts it in";
+}
+
+TEST_F(blamed, too_often_is_dead) {
+  EXPECT_TRUE(blame({{id, 8, true}}, 2).empty());
+  ASSERT_TRUE(job().is_dead);
+  EXPECT_EQ(job().cause, dead_cause::crashed);
+  EXPECT_EQ(job().crashes, 2);
+  EXPECT_EQ(job().attempt, 1) << "as it was";
+  EXPECT_EQ(job().version, 9u);
+}
+
+TEST_F(blamed, without_a_bound_lives_for_ever) {
+  crashes_before = 255;
+  EXPECT_EQ(blame({{id, 8, true}}, 0), std::vector{id});
+  EXPECT_EQ(job().crashes, 255);
+}
+
+TEST_F(blamed, must_be_known_to_have_been_able_to_run) {
+  const std::vector<crash_note> others{{make_id(3, 1), 8, true},  // an earlier job of the slot
+                                       {make_id(3, 3), 8, true},  // a later one
+                                       {make_id(4, 2), 8, true},  // of no slot that is known
+                                       {id, 6, true}};            // over, by what the log says
+  EXPECT_TRUE(blame(others, 2).empty());
+  EXPECT_EQ(job().crashes, 1);
+  EXPECT_EQ(job().version, 6u);
+}
+
+TEST(durable_state, knows_which_epoch_jobs_may_have_run_in) {
+  durable_state state(moment(1));
+  const auto opened = [](std::uint64_t epoch) { return group_of({opened_record{.epoch = epoch}}); };
+  ASSERT_TRUE(take(state, {opened(4), opened(3)}));
+  EXPECT_EQ(state.opened_epoch(), 4u);
+}
+
 TEST(durable_state, a_larger_generation_ends_the_smaller_one) {
   durable_state state(moment(1));
   ASSERT_TRUE(take(state, {names(), submit(make_id(3, 2), 9), submit(make_id(3, 1), 4),

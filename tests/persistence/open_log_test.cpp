@@ -27,7 +27,7 @@ log_request request_for(const std::string& directory) {
   r.device = device_choice::posix;
   r.segment_bytes = 1u << 20;
   r.now = moment(1'000);
-  r.kinds = {"mail", "report"};
+  r.kinds = {{"mail"}, {"report"}};
   return r;
 }
 
@@ -117,7 +117,8 @@ TEST(open_log, removes_what_older_epochs_left) {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(scratch.path()))
     names.insert(entry.path().filename().string());
-  EXPECT_EQ(names, (std::set<std::string>{"lock", "of-somebody", file_name(segment_prefix, 2)}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"board", "lock", "of-somebody", file_name(segment_prefix, 2)}));
 }
 
 TEST(open_log, a_damaged_header_is_refused_and_nothing_is_changed) {
