@@ -69,6 +69,7 @@ class epoch_scan {
         next_(next),
         segment_(run.first),
         end_(header().base),
+        end_place_{header().number, block_bytes},
         last_(end_) {}
 
   // Gives the cuts to `taker`, if there is one; else stops where the base is complete.
@@ -76,6 +77,7 @@ class epoch_scan {
 
   [[nodiscard]] bool has_base() const noexcept { return has_base_; }
   [[nodiscard]] const epoch_base& end() const noexcept { return end_; }
+  [[nodiscard]] const log_place& end_place() const noexcept { return end_place_; }
   [[nodiscard]] const std::array<std::uint64_t, 6>& rows() const noexcept { return rows_; }
   [[nodiscard]] std::uint64_t cuts() const noexcept { return cuts_; }
   [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
@@ -102,6 +104,7 @@ class epoch_scan {
   std::size_t segment_;
   std::uint64_t offset_ = block_bytes;
   epoch_base end_;                // the last frame that closed a cut
+  log_place end_place_;           // behind it
   epoch_base last_;               // the last frame
   std::uint64_t open_bytes_ = 0;  // of frames behind end_
   bool has_base_ = false;
@@ -181,6 +184,7 @@ std::optional<log_fault> epoch_scan::take(const frame_view& f, cut_taker* taker)
     }
     cut_.clear();
     end_ = last_;
+    end_place_ = {header().number, offset_ + f.size()};
     open_bytes_ = 0;
     has_base_ = has_base_ || f.has(completes_base);
   }
@@ -270,6 +274,7 @@ log_summary read_log(log_device& device, cut_taker& taker) {
     summary.cuts += scan.cuts();
     summary.frames += scan.frames();
     summary.end = scan.end();
+    summary.end_place = scan.end_place();
     for (std::size_t row = 0; row < summary.rows.size(); ++row)
       summary.rows[row] += scan.rows()[row];
     if (summary.fault) return summary;

@@ -49,6 +49,11 @@ struct log_fault {
   std::uint64_t frame = 0;    // the frame that should be there; 0: the header
 };
 
+struct log_place {
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+};
+
 struct log_summary {
   id_bytes directory_id{};
   std::uint64_t epoch = 0;          // the last; 0: there is no log
@@ -56,7 +61,8 @@ struct log_summary {
   std::uint64_t last_segment = 0;
   std::uint64_t cuts = 0;
   std::uint64_t frames = 0;
-  epoch_base end;  // the base of an epoch that goes on from here
+  epoch_base end;       // the base of an epoch that goes on from here
+  log_place end_place;  // behind the last frame that counts
   std::array<std::uint64_t, 6>
       rows{};  // how often each row of the table was the case (tail_table.hpp)
   std::optional<log_fault> fault;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/check.hpp"
 #include "persistence/block_memory.hpp"
 
 namespace pawl {
@@ -38,21 +39,30 @@ int write_zeros(int fd, std::uint64_t bytes) {
   return 0;
 }
 
+result<int> open_folder(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  // ENOTDIR is also what O_NOFOLLOW together with O_DIRECTORY makes of a symbolic link.
+  const bool is_other = errno == ENOTDIR || errno == ELOOP;
+  if (errno == ENOENT) return failure{.code = errc::not_found, .where = "directory: there is none"};
+  if (is_other) return failure{.code = errc::invalid, .where = "directory: it is no directory"};
+  return failed(errno, "directory: open");
+}
+
 }  // namespace
 
+result<std::unique_ptr<posix_device>> posix_device::open_to_read(const std::string& directory) {
+  const auto folder = open_folder(directory);
+  if (!folder) return folder.error();
+  return std::unique_ptr<posix_device>(new posix_device(*folder, access::read));
+}
+
 result<std::unique_ptr<posix_device>> posix_device::open(const std::string& directory) {
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) {
-    // ENOTDIR is also what O_NOFOLLOW together with O_DIRECTORY makes of a symbolic link.
-    const bool is_other = errno == ENOTDIR || errno == ELOOP;
-    if (errno == ENOENT)
-      return failure{.code = errc::not_found, .where = "directory: there is none"};
-    if (is_other) return failure{.code = errc::invalid, .where = "directory: it is no directory"};
-    return failed(errno, "directory: open");
-  }
+  const auto folder = open_folder(directory);
+  if (!folder) return folder.error();
   struct stat is {};
-  std::unique_ptr<posix_device> device(new posix_device(fd));  // closes it
-  if (::fstat(fd, &is) != 0) return failed(errno, "directory: stat");
+  std::unique_ptr<posix_device> device(new posix_device(*folder, access::write));  // closes it
+  if (::fstat(*folder, &is) != 0) return failed(errno, "directory: stat");
   if (is.st_uid != ::geteuid()) {
     return failure{.code = errc::invalid, .where = "directory: it belongs to somebody else"};
   }
@@ -88,6 +98,7 @@ result<std::vector<std::string>> posix_device::list() {
 }
 
 status posix_device::create(std::string_view name, std::uint64_t bytes) {
+  PAWL_CHECK(access_ == access::write);
   const std::string path(name);
   // What an opening that was cut short has left of it means nothing.
   if (::unlinkat(directory_, path.c_str(), 0) != 0 && errno != ENOENT) {
@@ -106,6 +117,7 @@ status posix_device::create(std::string_view name, std::uint64_t bytes) {
 }
 
 status posix_device::rename(std::string_view from, std::string_view to) {
+  PAWL_CHECK(access_ == access::write);
   if (::renameat(directory_, std::string(from).c_str(), directory_, std::string(to).c_str()) != 0) {
     return failed(errno, "segment: rename");
   }
@@ -113,6 +125,7 @@ status posix_device::rename(std::string_view from, std::string_view to) {
 }
 
 status posix_device::remove(std::string_view name) {
+  PAWL_CHECK(access_ == access::write);
   if (::unlinkat(directory_, std::string(name).c_str(), 0) != 0) {
     return failed(errno, "segment: remove");
   }
@@ -120,13 +133,15 @@ status posix_device::remove(std::string_view name) {
 }
 
 status posix_device::sync_directory() {
+  PAWL_CHECK(access_ == access::write);
   if (::fsync(directory_) != 0) return failed(errno, "directory: sync");
   return std::monostate{};
 }
 
 result<file_ref> posix_device::open(std::string_view name) {
   const std::string path(name);
-  constexpr int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const int flags =
+      (access_ == access::write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   int fd = is_direct_ ? ::openat(directory_, path.c_str(), flags | O_DIRECT) : -1;
   if (fd < 0 && (!is_direct_ || errno == EINVAL)) {
     fd = ::openat(directory_, path.c_str(), flags);
@@ -172,6 +187,7 @@ result<std::size_t> posix_device::read(file_ref file, std::uint64_t offset,
 
 void posix_device::start_write(file_ref file, std::uint64_t offset, byte_span bytes,
                                std::uint64_t token) {
+  PAWL_CHECK(access_ == access::write);
   ssize_t wrote = 0;
   do {
     wrote = ::pwrite(fd_of(file), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -180,6 +196,7 @@ void posix_device::start_write(file_ref file, std::uint64_t offset, byte_span by
 }
 
 void posix_device::start_sync(file_ref file, std::uint64_t token) {
+  PAWL_CHECK(access_ == access::write);
   const int result = ::fdatasync(fd_of(file));
   note_end({token, result < 0 ? -errno : 0});
 }

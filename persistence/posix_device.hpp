@@ -24,6 +24,9 @@ class posix_device final : public log_device {
   //   invalid    it is something else, somebody else's, or others may write into it
   //   io         errno says why it cannot be opened
   static result<std::unique_ptr<posix_device>> open(const std::string& directory);
+  // For who only looks: whoever the directory belongs to, and files are opened for reading only. What
+  // would change anything must not be called. Errors: not_found, invalid (no directory), io.
+  static result<std::unique_ptr<posix_device>> open_to_read(const std::string& directory);
   ~posix_device() override;
   posix_device(const posix_device&) = delete;
   posix_device& operator=(const posix_device&) = delete;
@@ -49,9 +52,11 @@ class posix_device final : public log_device {
   void note_end(const completion& c) { done_.push_back(c); }
 
  private:
-  explicit posix_device(int directory) noexcept : directory_(directory) {}
+  enum class access : bool { read, write };
+  posix_device(int directory, access files) noexcept : directory_(directory), access_(files) {}
 
   int directory_;
+  const access access_;
   bool is_direct_ = true;
   std::deque<completion> done_;
 };
