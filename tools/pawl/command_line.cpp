@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include "run_help.hpp"
+#include "store_options.hpp"
 #include "typed_options.hpp"
 
 namespace pawl_tool {
@@ -16,7 +18,11 @@ namespace {
 const char* const program_help = R"(Examples:
   find /usr/include -type f | pawl run digest | sha256sum -c --quiet
   ls *.png | pawl run --concurrency 4 -- convert {} -resize 50% small/{}
-  pawl run --help)";
+  pawl run --help
+  pawl store info jobs
+  pawl wal verify jobs
+  pawl jobs ls jobs --state scheduled
+  pawl dead ls jobs)";
 
 // The words after "--" are the command's, whatever they look like.
 std::vector<std::string> take_command(std::vector<std::string>& words, bool& has_command) {
@@ -28,13 +34,40 @@ std::vector<std::string> take_command(std::vector<std::string>& words, bool& has
   return command;
 }
 
+// `pawl help wal` is `pawl wal --help`.
+void turn_help_around(std::vector<std::string>& words) {
+  if (words.empty() || words.front() != "help") return;
+  words.erase(words.begin());
+  words.push_back("--help");
+}
+
+std::uint64_t wall_now_ns() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+// The one whose help there is to read, and a blank; empty: none was named.
+std::string command_of(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? std::string() : named.front()->get_name() + ' ';
+}
+
+command_line say_mistake(const std::string& mistake, const std::string& command) {
+  fmt::print(stderr, "pawl: {}\nTry: pawl {}--help\n", mistake, command);
+  return {std::nullopt, std::nullopt, exit_usage};
+}
+
 }  // namespace
 
 command_line parse_command_line(int count, char** words_given) {
   std::vector<std::string> words(words_given + 1, words_given + count);
+  turn_help_around(words);
+  const bool is_run = !words.empty() && words.front() == "run";
   run_settings settings;
   typed_options typed;
-  settings.command = take_command(words, typed.has_command);
+  store_options store;
+  if (is_run) settings.command = take_command(words, typed.has_command);
   settings.concurrency = 0;
 
   CLI::App app(program_help, "pawl");
@@ -90,19 +123,25 @@ command_line parse_command_line(int count, char** words_given) {
   run.add_flag("--dry-run", settings.dry_run, "say what would be run and how, one line per job");
   run.add_flag("-q,--quiet", settings.quiet, "no progress and no summary");
 
+  add_store_commands(app, store);
+
   std::string mistake;
   try {
     std::reverse(words.begin(), words.end());  // CLI11 takes words from the back
     app.parse(words);
-    mistake = settle(typed, settings);
+    const auto verb = chosen_verb(app);
+    mistake = verb ? settle(store, wall_now_ns()) : settle(typed, settings);
+    if (verb && mistake.empty()) {
+      store.asked.verb = *verb;
+      return {std::nullopt, store.asked, 0};
+    }
   } catch (const CLI::Success& wish) {
-    return {std::nullopt, app.exit(wish)};
+    return {std::nullopt, std::nullopt, app.exit(wish)};
   } catch (const CLI::ParseError& error) {
     mistake = error.what();
   }
-  if (mistake.empty()) return {settings, 0};
-  fmt::print(stderr, "pawl: {}\nTry: pawl run --help\n", mistake);
-  return {std::nullopt, exit_usage};
+  if (mistake.empty()) return {settings, std::nullopt, 0};
+  return say_mistake(mistake, command_of(app));
 }
 
 }  // namespace pawl_tool

@@ -4,12 +4,15 @@
 #include <optional>
 
 #include "settings.hpp"
+#include "store_query.hpp"
 
 namespace pawl_tool {
 
 struct command_line {
-  std::optional<run_settings> run;  // what to do; none: everything has been said
-  int exit_code = 0;                // then
+  // What to do, one of them; none: everything has been said.
+  std::optional<run_settings> run{};
+  std::optional<store_query> read{};
+  int exit_code = 0;  // then
 };
 
 // Prints help and the version to standard output, mistakes to standard error.

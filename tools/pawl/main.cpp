@@ -8,6 +8,7 @@
 
 #include "command_line.hpp"
 #include "run_command.hpp"
+#include "store_command.hpp"
 
 namespace {
 
@@ -36,12 +37,12 @@ int main(int count, char** words) {
   const bool has_output = standard_descriptors_open();
   try {
     const pawl_tool::command_line asked = pawl_tool::parse_command_line(count, words);
-    if (!asked.run) return asked.exit_code;
+    if (!asked.run && !asked.read) return asked.exit_code;
     if (!has_output) {
       std::fputs("pawl: standard output is closed\n", stderr);
       return pawl_tool::exit_none_completed;
     }
-    return pawl_tool::run_jobs(*asked.run);
+    return asked.run ? pawl_tool::run_jobs(*asked.run) : pawl_tool::read_store(*asked.read);
   } catch (const std::exception& trouble) {
     std::fprintf(stderr, "pawl: %s\n", trouble.what());
     return pawl_tool::exit_none_completed;

@@ -1,0 +1,43 @@
+// lsn_range.hpp -- reads which log sequence numbers are meant: "7", "7..9", "7..", "..9".
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+namespace pawl_tool {
+
+struct lsn_range {
+  std::uint64_t first = 0;
+  std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+  friend bool operator==(const lsn_range&, const lsn_range&) = default;
+};
+
+[[nodiscard]] inline std::optional<std::uint64_t> parse_u64(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
+}
+
+// Nothing: it is none, or its end is before its beginning.
+[[nodiscard]] inline std::optional<lsn_range> parse_lsn_range(std::string_view text) noexcept {
+  const std::size_t dots = text.find("..");
+  lsn_range range;
+  if (dots == text.npos) {
+    const auto only = parse_u64(text);
+    if (!only) return std::nullopt;
+    return lsn_range{*only, *only};
+  }
+  const std::string_view first = text.substr(0, dots);
+  const std::string_view last = text.substr(dots + 2);
+  const auto from = first.empty() ? range.first : parse_u64(first);
+  const auto to = last.empty() ? range.last : parse_u64(last);
+  if (!from || !to || *from > *to || text == "..") return std::nullopt;
+  return lsn_range{*from, *to};
+}
+
+}  // namespace pawl_tool

@@ -1,0 +1,59 @@
+#include "store_help.hpp"
+
+namespace pawl_tool {
+
+namespace {
+
+constexpr std::string_view wal = R"(Examples:
+  pawl wal verify jobs
+  pawl wal dump jobs --since 15m --queue mail
+  pawl wal dump jobs --id 68719476737 --payload -o jsonl | jq .
+  pawl wal stat jobs --lsn 100..200
+  pawl wal tail jobs
+
+Looks at the log of a store: DIR is what a program gave as options::directory. One line per record,
+or per job of a record. verify says what of the log counts: its segments, epochs, frames, cuts (LSNs) and
+records, and what was decided at its end: sound, a torn tail that an opening would leave out, or damage.)";
+
+constexpr std::string_view store = R"(Examples:
+  pawl store info jobs
+  pawl store check jobs && echo sound
+
+Looks at a store as a whole. check reads all of it, as pawl wal verify does, and tells also what in
+the directory is left over, is no part of a store, or would keep a scheduler from opening it.)";
+
+constexpr std::string_view jobs = R"(Examples:
+  pawl jobs ls jobs --queue mail --state scheduled --limit 20
+  pawl jobs show jobs 68719476737 --payload
+
+The jobs of a store as an opening would find them. State ready: it waits for its turn, or runs; a log
+does not say which. State scheduled: it is due later. Dead ones are shown with --state dead, or by pawl dead.)";
+
+constexpr std::string_view dead = R"(Examples:
+  pawl dead ls jobs --since 1h
+  pawl dead ls jobs -o jsonl --payload > dead.jsonl
+  pawl dead show jobs 68719476737
+
+The dead jobs of a store, each with its last errors.)";
+
+constexpr std::string_view for_all = R"(
+
+Nothing is written, and no lock is taken: a scheduler may have the store open and go on. What is shown is
+the state of one moment, and a line on standard error says of which: as of LSN and time, and which process
+has the store open. Texts of jobs are quoted and escaped where they are no plain words; in JSON a payload that
+is no text is payload_hex. TIME is such as 2026-11-26T15:39:29Z (UTC), 2026-11-26, or 15m: so long ago.
+
+Exit codes: 0 sound and shown, 1 failed, 2 wrong usage, 3 no such store or job, 4 it is no store or one
+of a later release, 5 damage was found (what came before it is shown), 130 interrupted.)";
+
+}  // namespace
+
+std::string help_of(std::string_view command) {
+  const std::string_view own = command == "wal"     ? wal
+                               : command == "store" ? store
+                               : command == "jobs"  ? jobs
+                                                    : dead;
+  return std::string(own) + std::string(for_all);
+}
+
+}  // namespace pawl_tool
