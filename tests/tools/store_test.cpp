@@ -92,8 +92,8 @@ TEST_F(store, jobs_are_listed_by_state_queue_kind_and_id) {
 TEST_F(store, jobs_are_a_table) {
   const words lines = lines_of(store_.run({"jobs", "ls", "--payload"}).output);
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[0].substr(0, 74),
-            "          ID  STATE      QUEUE         KIND              PRIORITY  ATTEMPT");
+  EXPECT_EQ(lines[0].substr(0, 76),
+            "            ID  STATE      QUEUE         KIND              PRIORITY  ATTEMPT");
   EXPECT_TRUE(
       contains(lines[1], id(ready_) + "  ready      mail          note/1            normal  "))
       << lines[1];

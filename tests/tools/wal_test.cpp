@@ -59,7 +59,7 @@ TEST_F(wal, dump_is_a_table) {
   ASSERT_EQ(lines.size(), 3u) << end.output;
   EXPECT_EQ(
       lines[0],
-      "     LSN  TIME                      RECORD              ID  VERSION  QUEUE       KIND     "
+      "     LSN  TIME                      RECORD                ID  VERSION  QUEUE       KIND     "
       "   MORE");
   EXPECT_TRUE(contains(lines[1], "TIME....................  submit")) << lines[1];
   EXPECT_TRUE(contains(lines[1], std::to_string(first_) + "        1  mail        note/1 "))
@@ -273,9 +273,17 @@ TEST(wal_options, no_store_is_told) {
   const temporary_folder folder;
   EXPECT_EQ(run_pawl({"wal", "verify", folder.path() + "/none"}, "").exit_code, 3);
   EXPECT_EQ(run_pawl({"wal", "verify", folder.add("file", "x")}, "").exit_code, 4);
-  const process_end empty = run_pawl({"wal", "verify", folder.path()}, "");
-  EXPECT_EQ(empty.exit_code, 0);
-  EXPECT_TRUE(contains(empty.output, "there is no log\n")) << empty.output;
+  for (const words& verb : {words{"wal", "ls"},
+                            {"wal", "dump"},
+                            {"wal", "verify"},
+                            {"wal", "tail"},
+                            {"store", "info"},
+                            {"store", "check"},
+                            {"jobs", "ls"}}) {
+    const process_end end = run_pawl({verb[0], verb[1], folder.path()}, "");
+    EXPECT_EQ(end.exit_code, 3) << verb[1];
+    EXPECT_EQ(end.errors, "pawl: there is no store: the directory holds no log\n") << verb[1];
+  }
 }
 
 TEST(wal_options, help_has_examples_and_exit_codes) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <variant>
 
+#include "setting_fields.hpp"
 #include "submit_fields.hpp"
 
 namespace pawl_tool {
@@ -20,10 +21,6 @@ constexpr std::array<std::string_view, 3> key_states{"free", "by_job", "until_ti
 constexpr std::array<std::string_view, 3> before_words{"nothing", "closed", "not_closed"};
 constexpr std::array<std::string_view, 5> spaces{"queue", "kind", "tenant", "source", "tag"};
 constexpr std::array<std::string_view, 5> parts{"scheduler", "queue", "kind", "tenant", "lane"};
-constexpr std::array<std::string_view, 11> settings{
-    "unknown",    "paused", "intake", "limits",       "bounds", "share",
-    "durability", "order",  "lanes",  "retry_budget", "kept"};
-
 template <std::size_t Count>
 std::string_view word(const std::array<std::string_view, Count>& words, auto value) {
   const auto index = static_cast<std::size_t>(value);
@@ -144,7 +141,8 @@ class row_maker {
     field_list& to = row().word("part", word(parts, r.part));
     if (r.number != 0) to.text("name", names_.text_of(space_of(r.part), r.number));
     if (!r.lane.empty()) to.text("lane", r.lane);
-    to.number("order", r.order).word("setting", word(settings, pawl::what_is_set(r.value)));
+    to.number("order", r.order).word("setting", name_of(r.value));
+    add_setting(to, r.value);
   }
   void add(const pawl::floor_record& r) { row().number("generation", r.generation); }
   void add(const pawl::opened_record& r) {

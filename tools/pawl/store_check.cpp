@@ -71,14 +71,13 @@ int check_store(const store_session& with) {
     with.messages.message(text_of(why));
     return exit_code_of(why);
   }
+  if (!is_store(all->seen)) return conclude(with, all->seen);
   std::vector<field_list> findings;
   check_folder(with.store.directory(), findings);
   std::sort(files->begin(), files->end());
   for (const std::string& file : *files) {
     if (auto found = check_name(file, all->seen.summary)) findings.push_back(std::move(*found));
   }
-  if (all->seen.summary.epoch == 0 && !all->seen.summary.fault)
-    findings.push_back(finding("note", ".", "there is no log"));
   if (all->seen.summary.end.dropped_bytes != 0 && !all->seen.summary.fault)
     findings.push_back(finding("note", ".", "a torn tail, which the next opening leaves out"));
   if (all->seen.summary.fault) findings.push_back(finding(*all->seen.summary.fault));

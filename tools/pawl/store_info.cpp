@@ -55,13 +55,14 @@ int show_store(const store_session& with) {
     with.messages.message(text_of(all.error()));
     return exit_code_of(all.error());
   }
+  if (!is_store(all->seen)) return conclude(with, all->seen);
   const pawl::log_summary& log = all->seen.summary;
   field_list fields;
   fields.text("directory", with.asked.directory);
   add_header(fields, with.store);
   fields.number("epoch", log.epoch).number("lsn", all->seen.lsn);
   if (all->seen.wall_ns != 0) fields.time("last_time", all->seen.wall_ns);
-  fields.flag("closed", log.epoch != 0 && all->state->closed_epoch() == log.epoch);
+  fields.flag("closed", all->state->closed_epoch() == log.epoch);
   if (all->seen.open_by) {
     fields.number("open_by", static_cast<std::uint64_t>(*all->seen.open_by));
   } else {

@@ -10,7 +10,7 @@ namespace pawl_tool {
 
 namespace {
 
-const table_shape live_shape{{{"id", 12, true},
+const table_shape live_shape{{{"id", 14, true},
                               {"state", 9},
                               {"queue", 12},
                               {"kind", 16},
@@ -20,7 +20,7 @@ const table_shape live_shape{{{"id", 12, true},
                               {"due", 24},
                               {"payload_bytes", 13, true}},
                              false};
-const table_shape dead_shape{{{"id", 12, true},
+const table_shape dead_shape{{{"id", 14, true},
                               {"died", 24},
                               {"cause", 11},
                               {"queue", 12},

@@ -76,7 +76,7 @@ reading store_reader::read(pawl::cut_taker& taker, std::uint64_t after) {
 }
 
 std::string as_of(const reading& r) {
-  std::string text = r.lsn == 0 ? "the log is empty" : fmt::format("as of LSN {}", r.lsn);
+  std::string text = fmt::format("{} LSN {}", r.ended_early ? "stopped behind" : "as of", r.lsn);
   if (r.wall_ns != 0) text += ", " + time_text_ms(r.wall_ns);
   return text + (r.open_by ? fmt::format("; open by process {}", *r.open_by) : "; not open");
 }

@@ -15,9 +15,18 @@ struct store_session {
   console& messages;
 };
 
+// Not of a directory without a segment, which may be anything.
+[[nodiscard]] inline bool is_store(const reading& r) noexcept {
+  return r.summary.epoch != 0 || r.summary.fault;
+}
+
 // Says how far the reading came and what is wrong, if anything is. Returns the exit code.
 inline int conclude(const store_session& with, const reading& r) {
   with.out.flush();
+  if (!is_store(r)) {
+    with.messages.message("there is no store: the directory holds no log");
+    return exit_not_found;
+  }
   if (!with.asked.quiet) with.messages.message(as_of(r));
   if (!r.summary.fault) return 0;
   with.messages.message(text_of(*r.summary.fault));

@@ -8,7 +8,6 @@
 namespace pawl_tool {
 
 std::string tail_text(const pawl::log_summary& summary) {
-  if (summary.epoch == 0) return "there is no log";
   if (summary.fault) {
     const auto has = [&](pawl::tail_row row) {
       return summary.rows[static_cast<std::size_t>(row)] != 0;
@@ -26,7 +25,8 @@ field_list fields_of_verify(const state_reading& all) {
   const pawl::log_summary& log = all.seen.summary;
   field_list fields;
   fields.word("result", all.is_whole ? "sound" : "damaged");
-  fields.number("segments", log.epoch == 0 ? 0 : log.last_segment - log.first_segment + 1);
+  const bool is_known = log.first_segment != 0;  // where the log begins
+  fields.number("segments", is_known ? log.last_segment - log.first_segment + 1 : 0);
   fields.number("first_segment", log.first_segment).number("last_segment", log.last_segment);
   fields.number("epochs", all.epochs).number("last_epoch", log.epoch);
   fields.number("frames", log.frames).number("cuts", log.cuts).number("records", all.records);

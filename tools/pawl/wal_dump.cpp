@@ -8,7 +8,7 @@ const table_shape& record_shape() {
   static const table_shape shape{{{"lsn", 8, true},
                                   {"time", 24},
                                   {"record", 8},
-                                  {"id", 12, true},
+                                  {"id", 14, true},
                                   {"version", 7, true},
                                   {"queue", 10},
                                   {"kind", 10}},

@@ -50,6 +50,10 @@ int list_segments(const store_session& with) {
     writer.write(row);
   }
   with.out.flush();
+  if (!fault && rows.empty()) {
+    with.messages.message("there is no store: the directory holds no log");
+    return exit_not_found;
+  }
   if (!fault) return 0;
   with.messages.message(text_of(*fault));
   return exit_code_of(fault->cause);

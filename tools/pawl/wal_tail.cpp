@@ -58,7 +58,8 @@ class following {
   int operator()() {
     reading r = with_.store.read(records_);
     show_last();
-    if (!with_.asked.follow || r.summary.fault || r.ended_early) return conclude(with_, r);
+    const bool goes_on = with_.asked.follow && is_store(r) && !r.summary.fault && !r.ended_early;
+    if (!goes_on) return conclude(with_, r);
     if (!with_.asked.quiet) with_.messages.message(as_of(r));
     return follow(r);
   }
