@@ -1,6 +1,5 @@
 // `pawl store`, `pawl jobs` and `pawl dead`, on stores that a real scheduler has made.
 #include <gtest/gtest.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -173,8 +172,6 @@ TEST_F(store, check_finds_damage) {
   EXPECT_EQ(store_.run({"store", "info"}).exit_code, 5);
 }
 
-// A lock of ours, even a shared one, would make an opening fail: another process's lock of the file
-// would not be granted while we hold it.
 TEST_F(store, one_that_is_open_is_told_and_stays_so) {
   store_.open();
   const process_end end = store_.run({"store", "info", "-o", "jsonl"});

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 
 #include "run_help.hpp"
 #include "store_options.hpp"
@@ -23,6 +24,17 @@ const char* const program_help = R"(Examples:
   pawl wal verify jobs
   pawl jobs ls jobs --state scheduled
   pawl dead ls jobs)";
+
+// In the list of commands each has one line: that behind the examples, with which its help begins.
+class short_list final : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::string text = command->get_description();
+    if (const std::size_t gap = text.find("\n\n"); gap != text.npos) text.erase(0, gap + 2);
+    text = text.substr(0, text.find('\n'));
+    return fmt::format("  {:<10}{}\n", command->get_name(), text);
+  }
+};
 
 // The words after "--" are the command's, whatever they look like.
 std::vector<std::string> take_command(std::vector<std::string>& words, bool& has_command) {
@@ -71,6 +83,7 @@ command_line parse_command_line(int count, char** words_given) {
   settings.concurrency = 0;
 
   CLI::App app(program_help, "pawl");
+  app.formatter(std::make_shared<short_list>());
   app.set_version_flag("--version", "pawl " PAWL_TOOL_VERSION);
   app.require_subcommand(1);
   CLI::App& run = *app.add_subcommand("run", run_help);

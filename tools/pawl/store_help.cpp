@@ -11,22 +11,25 @@ constexpr std::string_view wal = R"(Examples:
   pawl wal stat jobs --lsn 100..200
   pawl wal tail jobs
 
-Looks at the log of a store: DIR is what a program gave as options::directory. One line per record,
-or per job of a record. verify says what of the log counts: its segments, epochs, frames, cuts (LSNs) and
-records, and what was decided at its end: sound, a torn tail that an opening would leave out, or damage.)";
+Looks at the log of a store, record by record.
+DIR is what a program gave as options::directory. verify says what of the log counts: its segments, epochs,
+frames, cuts (LSNs) and records, and what was decided at its end: sound, a torn tail that an opening would
+leave out, or damage.)";
 
 constexpr std::string_view store = R"(Examples:
   pawl store info jobs
   pawl store check jobs && echo sound
 
-Looks at a store as a whole. check reads all of it, as pawl wal verify does, and tells also what in
+Looks at a store as a whole.
+check reads all of it, as pawl wal verify does, and tells also what in
 the directory is left over, is no part of a store, or would keep a scheduler from opening it.)";
 
 constexpr std::string_view jobs = R"(Examples:
   pawl jobs ls jobs --queue mail --state scheduled --limit 20
   pawl jobs show jobs 68719476737 --payload
 
-The jobs of a store as an opening would find them. State ready: it waits for its turn, or runs; a log
+Looks at the jobs of a store, as an opening would find them.
+State ready: it waits for its turn, or runs; a log
 does not say which. State scheduled: it is due later. Dead ones are shown with --state dead, or by pawl dead.)";
 
 constexpr std::string_view dead = R"(Examples:
@@ -34,7 +37,7 @@ constexpr std::string_view dead = R"(Examples:
   pawl dead ls jobs -o jsonl --payload > dead.jsonl
   pawl dead show jobs 68719476737
 
-The dead jobs of a store, each with its last errors.)";
+Looks at the dead jobs of a store, each with its last errors.)";
 
 constexpr std::string_view for_all = R"(
 

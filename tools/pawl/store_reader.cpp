@@ -46,7 +46,7 @@ bool is_seen_enough(const pawl::failure& trouble) {
   return trouble.code == seen_enough.code && trouble.where == seen_enough.where;
 }
 
-constexpr int readings_max = 10;
+constexpr int readings_max = 20;
 
 }  // namespace
 
