@@ -10,13 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "support/scale.hpp"
+
 namespace pawl_tests {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;  // memory and time are not the program's own
-#else
-inline constexpr bool sanitized = false;
-#endif
+inline constexpr bool sanitized =
+    pawl::test::sanitized;  // memory and time are not the program's own
 
 using words = std::vector<std::string>;
 

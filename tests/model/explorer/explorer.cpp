@@ -86,7 +86,7 @@ void go_random(report& r, const scenario_maker& make, const effort& e) {
 
 effort default_effort() {
   effort e{.preemptions = 2, .runs_max = 400'000, .random_runs = 20'000};
-  if (is_deep()) e = {.preemptions = 3, .runs_max = 1'500'000, .random_runs = 100'000};
+  if (is_deep()) e = {.preemptions = 3, .runs_max = 400'000, .random_runs = 50'000};
   return e;
 }
 
