@@ -9,6 +9,8 @@
 // Invariant   B1  A line that has an id has that attempt's version, and says whether that was alone: both are
 //                 stored before the id, and after the one before was cleared. All release: the order of
 //                 the stores is what counts, and who reads them comes when all of them are over.
+//
+// Checked by tests/persistence/crash_board_test.cpp, tests/crash/poison_test.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // persistence/log_reader.hpp -- a log from its first cut that counts to its end. FORMAT.md, section 5.
 //
-// Changes nothing on disk. Works on the directory of a running scheduler too: what is being written
-// meanwhile is its tail.
+// Changes nothing on disk. Of the directory of a running scheduler a fault counts only if a second
+// reading finds it too: a frame that comes while the reader looks behind the end, or a segment that an opening
+// removes, is damage to the first.
 #pragma once
 
 #include <array>

@@ -40,8 +40,9 @@ struct kind_options {
   std::uint8_t max_attempts = 3;                   // starts; 1 to 255
   pawl::backoff backoff{};                         // before a retry
   duration run_timeout = std::chrono::minutes(5);  // of each attempt; 0: none
-  // With options::directory: a job whose handler took the process down so often while nothing else ran is
-  // dead(crashed). 0: none ever is.
+  // With options::directory: a job that ran so often when the process died, while nothing else ran but what
+  // had outlived options::quarantine, is dead(crashed). Who kills the process from outside counts as well.
+  // 0: none ever is.
   std::uint8_t max_crashes = 3;
   // Errors that are worth fewer starts than max_attempts; rules for kind 0 are not used.
   std::array<retry_rule, 4> rules{};

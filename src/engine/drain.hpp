@@ -1,7 +1,8 @@
 // engine/drain.hpp -- a worker: picks a batch, runs it, again.
 //
 // An agent: step() does a bounded amount of work and does not wait; run() is the loop around it that
-// sleeps when there is nothing to do. While a suspect runs alone step() naps. Tests step drains themselves and have no threads at all.
+// sleeps when there is nothing to do. While a suspect of another drain runs alone step() naps. Tests step
+// drains themselves and have no threads at all.
 #pragma once
 
 #include <array>

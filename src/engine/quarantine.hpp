@@ -11,6 +11,12 @@
 //             nothing to do.
 // Memory      on_: release / acquire, so who sees that it is over sees what the suspects did.
 //             alone_: relaxed; stored before the place of the suspect is given out, to whom that is given.
+//             The rest is under mutex_.
+//
+// Invariant   Q1  While it is on, no drain starts a job that next() has not given it; and next() gives no place
+//                 while the one before is under way, unless that has outlived its quarantine.
+//
+// Checked by tests/crash/poison_test.cpp.
 #pragma once
 
 #include <cstdint>
