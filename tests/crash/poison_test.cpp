@@ -195,24 +195,26 @@ registry slow_and_quick(facts& seen) {
   return kinds;
 }
 
+// Opens the directory with its one suspect again, and brings a quick job, which starts when the quarantine is
+// over; until so many have completed.
+void go_on_with_quick_job(const options& o, const registry& kinds, std::uint64_t completed) {
+  const auto s = open_or_exit(o, kinds);
+  EXPECT_EQ(s->health().log.suspects, 1u);
+  EXPECT_TRUE(s->submit(queue_or_exit(*s, "quick"), kind_ref{1}, no_payload()));
+  EXPECT_TRUE(eventually([&] { return s->read_counters().completed == completed; }, patience));
+  EXPECT_FALSE(s->health().log.quarantine);
+  EXPECT_TRUE(s->stop(patience));
+}
+
 TEST(suspect, that_outlives_its_quarantine_keeps_nobody_waiting) {
   scratch_directory directory;
   shared_facts seen;
   const registry kinds = slow_and_quick(*seen);
   die_in_slow_job(directory, kinds, *seen, [](scheduler&, queue_ref) {});
-  ASSERT_TRUE(ended_well(live([&] {
-    options o = options_in(directory);
-    o.quarantine = std::chrono::milliseconds(200);
-    const auto s = open_or_exit(o, kinds);
-    EXPECT_EQ(s->health().log.suspects, 1u);
-    const queue_ref q = queue_or_exit(*s, "quick");
-    const auto answer = s->submit(q, kind_ref{1}, no_payload());
-    EXPECT_TRUE(answer);
-    // The slow one waits for the quick one, which waits for its quarantine.
-    EXPECT_TRUE(eventually([&] { return s->read_counters().completed == 2; }, patience));
-    EXPECT_FALSE(s->health().log.quarantine);
-    EXPECT_TRUE(s->stop(patience));
-  })));
+  options o = options_in(directory);
+  o.quarantine = std::chrono::milliseconds(200);
+  // The slow one waits for the quick one.
+  ASSERT_TRUE(ended_well(live([&] { go_on_with_quick_job(o, kinds, 2); })));
   EXPECT_EQ(seen->slow_starts, 2);
 }
 
@@ -224,15 +226,9 @@ TEST(suspect, in_a_paused_queue_keeps_nobody_waiting) {
     const auto paused = s.pause(q);
     EXPECT_TRUE(paused && s.wait_durable(*paused, patience));
   });
-  ASSERT_TRUE(ended_well(live([&] {
-    options o = options_in(directory);
-    o.quarantine = std::chrono::hours(1);
-    const auto s = open_or_exit(o, kinds);
-    const auto answer = s->submit(queue_or_exit(*s, "quick"), kind_ref{1}, no_payload());
-    EXPECT_TRUE(answer);
-    EXPECT_TRUE(eventually([&] { return s->read_counters().completed == 1; }, patience));
-    EXPECT_TRUE(s->stop(patience));
-  })));
+  options o = options_in(directory);
+  o.quarantine = std::chrono::hours(1);
+  ASSERT_TRUE(ended_well(live([&] { go_on_with_quick_job(o, kinds, 1); })));
   EXPECT_EQ(seen->slow_starts, 1);
 }
 
