@@ -3,7 +3,8 @@
 // One directory of files whose names the log chooses. posix_device.hpp is the real one; tests have
 // one that loses, tears and fails (tests/crash/sim_disk.hpp).
 //
-// Threads:     a device is used by one thread at a time.
+// Threads:     a device is used by one thread at a time; but another one may create() a file beside it that the
+//              first one does not touch meanwhile.
 // Durability:  a write is durable when a sync that was started after the write's completion has
 //              completed; what a file's name is, when sync_directory() has returned. Before that a crash may leave
 //              any of it or nothing, and a power cut may tear a write.
@@ -40,7 +41,7 @@ class log_device {
 
   // The names in the directory, in any order.
   virtual result<std::vector<std::string>> list() = 0;
-  // A new file of `bytes` zeros, whose blocks are written, not only promised. It is not durable yet. One of
+  // A new file of `bytes` zeros, whose blocks are written, not only promised. Its name is not durable yet. One of
   // that name that was left over is replaced.
   // Nothing remains of one that could not be made.
   virtual status create(std::string_view name, std::uint64_t bytes) = 0;

@@ -48,20 +48,30 @@ status log_writer::begin(const boot_moment& now) {
 status log_writer::prepare(const boot_moment& now) {
   if (failed_) return cause();
   if (status s = sync(); !s) return s;  // nothing else may be under way
-  segment_header header{
-      .segment_bytes = start_.segment_bytes,
-      .directory_id = start_.directory_id,
-      .number = segments_.empty() ? start_.first_segment : segments_.back().number + 1,
-      .epoch = start_.epoch,
-      .base = start_.base,
-      .made = now};
+  segment_header header{.segment_bytes = start_.segment_bytes,
+                        .directory_id = start_.directory_id,
+                        .number = next_number(),
+                        .epoch = start_.epoch,
+                        .base = start_.base,
+                        .made = now};
   const byte_span text = as_bytes(writer_text);
   std::copy(text.begin(), text.end(), header.writer.begin());
-  if (status s = make_segment(device_, header); !s) return s;
+  const bool has_spare = spares_ != nullptr && spares_->take(header.number);
+  if (status s = make_segment(device_, header, has_spare); !s) return s;
   const auto file = device_.open(file_name(segment_prefix, header.number));
   if (!file) return file.error();
   segments_.push_back({*file, header.number});
   return std::monostate{};
+}
+
+std::uint64_t log_writer::next_number() const noexcept {
+  return segments_.empty() ? start_.first_segment : segments_.back().number + 1;
+}
+
+// Early enough that it is there when this segment is full.
+void log_writer::look_ahead() noexcept {
+  const bool is_time = segments_.size() == 1 && offset_ > start_.segment_bytes / 4;
+  if (is_time && spares_ != nullptr) spares_->want(next_number());
 }
 
 std::uint64_t log_writer::room() const noexcept {
@@ -139,6 +149,7 @@ status log_writer::write(std::uint64_t lsn, std::span<const cut_part> parts, con
       return s;
   }
   closed_.push_back({last_.frame, lsn});
+  look_ahead();
   step(false);
   return std::monostate{};
 }

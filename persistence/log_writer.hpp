@@ -28,6 +28,7 @@
 #include "persistence/log_device.hpp"
 #include "persistence/log_reader.hpp"
 #include "persistence/segment_header.hpp"
+#include "persistence/spare_source.hpp"
 
 namespace pawl {
 
@@ -49,6 +50,10 @@ class log_writer {
   ~log_writer();
   log_writer(const log_writer&) = delete;
   log_writer& operator=(const log_writer&) = delete;
+
+  // From now on, or from nobody (null): the spare files of coming segments. It must outlive the writer, or be
+  // taken back.
+  void use_spares(spare_source* spares) noexcept { spares_ = spares; }
 
   // Makes the first segment of the epoch: with it the epoch is there. First of all, once.
   status begin(const boot_moment& now);
@@ -106,6 +111,8 @@ class log_writer {
 
   [[nodiscard]] std::uint64_t room() const noexcept;
   status make_room(std::uint64_t bytes, const boot_moment& now);
+  [[nodiscard]] std::uint64_t next_number() const noexcept;
+  void look_ahead() noexcept;
   status next_segment();
   buffer* free_buffer();
   status write_frame(frame_builder& builder, buffer& b, std::uint64_t lsn, std::uint16_t flags,
@@ -117,6 +124,7 @@ class log_writer {
 
   log_device& device_;
   const log_start start_;
+  spare_source* spares_ = nullptr;
   std::array<buffer, frames_under_way_max> buffers_;
   std::deque<segment> segments_;        // the one in use, and those that are made already
   std::uint64_t offset_ = block_bytes;  // in the first of them, of the next frame

@@ -110,6 +110,8 @@ status posix_device::create(std::string_view name, std::uint64_t bytes) {
   int error = ::fchmod(fd, S_IRUSR | S_IWUSR) == 0 ? 0 : errno;  // whatever the umask says
   if (error == 0) error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
   if (error == 0) error = write_zeros(fd, bytes);
+  // Here, where it may be another thread that waits for it.
+  if (error == 0 && ::fdatasync(fd) != 0) error = errno;
   ::close(fd);
   if (error == 0) return std::monostate{};
   ::unlinkat(directory_, path.c_str(), 0);

@@ -44,9 +44,11 @@ status spare_becomes_segment(log_device& device, const segment_header& header) {
 
 }  // namespace
 
-status make_segment(log_device& device, const segment_header& header) {
+status make_segment(log_device& device, const segment_header& header, bool has_spare) {
   const std::string spare = file_name(spare_prefix, header.number);
-  if (status s = device.create(spare, header.segment_bytes); !s) return s;
+  if (!has_spare) {
+    if (status s = device.create(spare, header.segment_bytes); !s) return s;
+  }
   return spare_becomes_segment(device, header);
 }
 

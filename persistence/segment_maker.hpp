@@ -10,9 +10,9 @@
 namespace pawl {
 
 // Makes the segment that `header` tells of, durable with its name. Waits for the disk. Nothing else may be
-// under way on the device, and there is no such segment. Errors, after which there is no such segment
-// either, but perhaps a spare file: io, no_space.
-status make_segment(log_device& device, const segment_header& header);
+// under way on the device, and there is no such segment; `has_spare`: but its spare file is there. Errors,
+// after which there is no such segment either, but perhaps a spare file: io, no_space.
+status make_segment(log_device& device, const segment_header& header, bool has_spare = false);
 
 // The same from a segment that the log no longer needs, whose blocks are there already.
 status recycle_segment(log_device& device, std::uint64_t old_number, const segment_header& header);

@@ -322,6 +322,7 @@ void engine::say_who_is_stuck() noexcept {
 void engine::abandon() noexcept {
   core_.waiters.stop_all();
   if (wal_ != nullptr) wal_->abandon();
+  spares_.reset();
   for (std::thread& t : threads_) {
     if (t.joinable()) t.detach();
   }

@@ -21,6 +21,7 @@
 #include "engine/health_monitor.hpp"
 #include "engine/log_opening.hpp"
 #include "engine/loop_office.hpp"
+#include "engine/spare_keeper.hpp"
 #include "engine/wal.hpp"
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
@@ -172,10 +173,11 @@ class engine {
   void wait_for_starts_of(unsigned queue) noexcept;
 
   const environment world_;
-  alarm alarm_;                         // of the timer thread
-  std::unique_ptr<recovered_log> log_;  // null: the scheduler has no directory
-  std::unique_ptr<wal> wal_;            // the same
-  std::uint32_t queues_named_ = 0;      // of which the log knows; under changing_
+  alarm alarm_;                           // of the timer thread
+  std::unique_ptr<recovered_log> log_;    // null: the scheduler has no directory
+  std::unique_ptr<spare_keeper> spares_;  // of its log; null: the same, or nobody has a thread
+  std::unique_ptr<wal> wal_;              // the same
+  std::uint32_t queues_named_ = 0;        // of which the log knows; under changing_
   std::uint32_t tenants_named_ = 0;
   core core_;
   std::unique_ptr<arena> arena_;

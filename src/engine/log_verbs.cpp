@@ -56,6 +56,11 @@ void engine::build_log() {
                  .on_floor = [this](std::uint64_t) { set_ceiling(); },
                  .on_state = [this](log_state state) { note_log_state(state); },
                  .say = &core_.say});
+  if (!is(executor::stepped)) {
+    spares_ = std::make_unique<spare_keeper>(*log_->disk.device.device,
+                                             core_.settings.given.segment_bytes);
+    log_->disk.writer->use_spares(spares_.get());
+  }
   core_.log = wal_.get();
   core_.contexts.use_log(wal_.get(), &log_->disk.board,
                          core_.settings.drains + core_.settings.replacements);
@@ -227,7 +232,9 @@ void engine::describe_log(log_health& h) const {
 
 status engine::close_log() noexcept {
   if (wal_ == nullptr || wal_->state() == log_state::closed) return std::monostate{};
-  return wal_->close(core_.jobs.largest_generation() + 1);
+  const status closed = wal_->close(core_.jobs.largest_generation() + 1);
+  spares_.reset();  // nobody writes any more
+  return closed;
 }
 
 std::uint64_t engine::durable_lsn() const noexcept {

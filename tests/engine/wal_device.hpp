@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,11 +25,13 @@ class faulty_device final : public log_device {
  public:
   std::atomic<bool> is_full{false};  // for new files
   std::atomic<bool> fails_sync{false};
+  std::function<void()> before_create;
 
   explicit faulty_device(const std::string& path) : real_(std::move(*posix_device::open(path))) {}
 
   result<std::vector<std::string>> list() override { return real_->list(); }
   status create(std::string_view name, std::uint64_t bytes) override {
+    if (before_create) before_create();
     if (is_full) return failure{.code = errc::no_space, .sys_errno = ENOSPC, .where = "create"};
     return real_->create(name, bytes);
   }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "crash/sim_disk.hpp"
 #include "crash/value_log.hpp"
@@ -57,6 +59,47 @@ TEST(log_writer, an_empty_cut_is_durable_with_what_was_before) {
   ASSERT_TRUE(log.writer.sync());
   EXPECT_EQ(log.writer.durable_lsn(), 70u);
   EXPECT_EQ(log.writer.frames(), frames + 1);
+}
+
+// Gives what is asked for, or nothing, and notes what it was asked for.
+class noting_spares final : public spare_source {
+ public:
+  explicit noting_spares(sim_disk& disk) : disk_(disk) {}
+  void want(std::uint64_t number) noexcept override { wanted.push_back(number); }
+  bool take(std::uint64_t number) noexcept override {
+    const bool is_there = gives && !wanted.empty() && wanted.back() == number &&
+                          disk_.create(file_name(spare_prefix, number), segment_bytes_min);
+    if (is_there) ++given;
+    return is_there;
+  }
+  bool gives = true;
+  int given = 0;
+  std::vector<std::uint64_t> wanted;
+
+ private:
+  sim_disk& disk_;
+};
+
+TEST(log_writer, takes_segments_from_who_makes_them_ahead) {
+  for (const bool gives : {true, false}) {
+    sim_disk disk(3);
+    value_log log(disk, small, 0);
+    noting_spares spares(disk);
+    spares.gives = gives;
+    log.writer.use_spares(&spares);
+    ASSERT_TRUE(log.begin(1));
+    EXPECT_TRUE(spares.wanted.empty()) << "not a quarter of the first is used";
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.add(9'000));
+    ASSERT_TRUE(log.writer.sync());
+    const log_summary seen = read(disk);
+    EXPECT_FALSE(seen.fault);
+    ASSERT_GE(seen.last_segment, 3u);
+    const std::vector<std::uint64_t> all = spares.wanted;
+    for (std::uint64_t n = 2; n <= seen.last_segment; ++n) {
+      EXPECT_NE(std::find(all.begin(), all.end(), n), all.end()) << n << " was not asked for";
+    }
+    EXPECT_EQ(spares.given, gives ? static_cast<int>(seen.last_segment) - 1 : 0);
+  }
 }
 
 TEST(log_writer, seals_once_and_only_what_is_durable) {
