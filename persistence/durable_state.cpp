@@ -146,8 +146,20 @@ status durable_state::say(const result_record& r) {
   const auto purged = purged_.find(r.id.value);
   if (purged != purged_.end() && purged->second >= r.version) return std::monostate{};
   const auto [at, is_new] = results_.try_emplace(r.id.value);
-  if (is_new || at->second.version < r.version) at->second = {r.version, copy_of(r.value)};
+  if (is_new || at->second.version < r.version) {
+    at->second = {r.version, copy_of(r.value), ++results_seen_};
+  }
   return std::monostate{};
+}
+
+std::vector<job_id> durable_state::results_by_order() const {
+  std::vector<std::pair<std::uint64_t, job_id>> found;
+  for (const auto& [id, kept] : results_) found.emplace_back(kept.order, job_id{id});
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<job_id> ids;
+  for (const auto& [order, id] : found) ids.push_back(id);
+  return ids;
 }
 
 status durable_state::say(const crashed_record& r) {

@@ -53,6 +53,7 @@ struct durable_cursor {
 struct durable_result {
   std::uint64_t version = 0;
   std::vector<std::byte> value;
+  std::uint64_t order = 0;  // in which they were found
 };
 
 struct durable_key {
@@ -103,10 +104,11 @@ class durable_state final : public cut_taker {
   [[nodiscard]] const std::map<std::uint32_t, durable_cursor>& cursors() const noexcept {
     return cursors_;  // by the number of their source
   }
-  // What completed jobs gave, by their ids, until it is purged.
+  // What completed jobs gave, by their ids, until it is purged; the ids in the order in which it was found.
   [[nodiscard]] const std::map<std::uint64_t, durable_result>& results() const noexcept {
     return results_;
   }
+  [[nodiscard]] std::vector<job_id> results_by_order() const;
   [[nodiscard]] const std::map<key_hash, durable_key, key_hash_less>& keys() const noexcept {
     return keys_;
   }
@@ -179,6 +181,7 @@ class durable_state final : public cut_taker {
   std::map<setting_key, durable_setting> settings_;
   std::map<std::uint32_t, durable_cursor> cursors_;
   std::map<std::uint64_t, durable_result> results_;
+  std::uint64_t results_seen_ = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> purged_;  // versions by id, for results
   std::map<key_hash, durable_key, key_hash_less> keys_;
   std::uint64_t floor_ = 1;

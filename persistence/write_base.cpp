@@ -122,8 +122,9 @@ status add_keys(cut_filler& cuts, const durable_state& state) {
 }
 
 status add_jobs(cut_filler& cuts, const durable_state& state) {
-  for (const auto& [id, kept] : state.results()) {
-    if (status s = cuts.add({result_record{{id}, kept.version, kept.value}}); !s) return s;
+  for (const job_id id : state.results_by_order()) {
+    const durable_result& kept = state.results().at(id.value);
+    if (status s = cuts.add({result_record{id, kept.version, kept.value}}); !s) return s;
   }
   for (const auto* jobs : {&state.live(), &state.dead()}) {
     for (const durable_job* job : *jobs) {

@@ -258,6 +258,24 @@ result<std::uint64_t> scheduler::purge_dead(const dead_filter& which) noexcept {
   return impl_->core->purge_dead(*context, which);
 }
 
+result<job_result> scheduler::show_result(job_id id) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->show_result(id);
+}
+
+result<result_page> scheduler::list_results(std::uint64_t cursor,
+                                            std::size_t results_max) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->list_results(cursor, results_max);
+}
+
+result<std::uint64_t> scheduler::purge_results(std::span<const job_id> jobs) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->purge_results(*context, jobs);
+}
+
 result<tenant_ref> scheduler::tenant(std::string_view name, const tenant_options& wanted) noexcept {
   if (impl_->is_child()) return is_forked;
   const call_context context(impl_->desk);

@@ -1,10 +1,13 @@
 // pawl/context.hpp -- what a running handler knows of its job and may ask for.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <stop_token>
 #include <string_view>
 
+#include "pawl/error.hpp"
 #include "pawl/export.hpp"
 #include "pawl/job.hpp"
 #include "pawl/outcome.hpp"
@@ -42,6 +45,13 @@ class PAWL_EXPORT context {
   // outcome::fail(kind), or dead(kind), with a text that is kept: its first 111 bytes are copied.
   [[nodiscard]] outcome fail(std::string_view text, error_kind kind = 0) noexcept;
   [[nodiscard]] outcome dead(std::string_view text, error_kind kind = 0) noexcept;
+
+  // What the job leaves behind if this attempt completes it and its queue keeps that
+  // (queue_options::keep_results): scheduler::show_result() gives it back, and after a crash as well if the job
+  // is logged. Copies `bytes`. Of several calls the last one counts.
+  //   errc::invalid  more than result_bytes_max
+  //   errc::memory   no memory for it; what was set before is gone too
+  status set_result(std::span<const std::byte> bytes) noexcept;
 
   // The scheduler that runs the job. submit() on it never blocks here, whatever the queue's policy.
   [[nodiscard]] scheduler& owner() const noexcept { return *owner_; }

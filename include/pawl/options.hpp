@@ -90,7 +90,10 @@ struct options {
   // be (67, drains, replacements_max and blocking_threads_max).
   std::uint64_t memory_bytes_max = 0;
   std::uint32_t dead_in_memory = 100'000;  // dead jobs that find() still knows
-  unsigned blocking_threads_max = 64;      // threads for kinds declared blocking; 1 to 4,096
+  // Of completed jobs, in all queues that keep them (queue_options::keep_results); beyond it the oldest are
+  // forgotten, in the log as well.
+  std::uint32_t results_in_memory = 100'000;
+  unsigned blocking_threads_max = 64;  // threads for kinds declared blocking; 1 to 4,096
   duration blocking_idle = std::chrono::seconds(10);  // an idle one of them leaves after this
   duration spin = std::chrono::microseconds(20);      // an idle drain looks this long, then sleeps
   duration ageing = std::chrono::seconds(1);  // a band of rank r is served before higher ones when
@@ -202,6 +205,9 @@ struct queue_options {
   // Of jobs that do not say it themselves (job_options::durability); for submits from now on. What was
   // logged before stays so.
   pawl::durability durability = pawl::durability::durable;
+  // Keep what its jobs leave behind (context::set_result()), for attempts that end from now on. It is logged
+  // with the end of a job that is logged.
+  bool keep_results = false;
 };
 
 struct tenant_options {

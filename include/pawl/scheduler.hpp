@@ -40,6 +40,7 @@
 #include "pawl/export.hpp"
 #include "pawl/health.hpp"
 #include "pawl/job.hpp"
+#include "pawl/job_result.hpp"
 #include "pawl/lane.hpp"
 #include "pawl/limits.hpp"
 #include "pawl/loop.hpp"
@@ -164,6 +165,21 @@ class PAWL_EXPORT scheduler {
   // Forgets dead letters. How many.
   //   errc::forked
   result<std::uint64_t> purge_dead(const dead_filter& which = {}) noexcept;
+
+  // What a completed job left behind (context::set_result()), if its queue keeps that and it is among the
+  // newest options::results_in_memory. It is there before wait() and hooks tell of the end.
+  //   errc::not_found  nothing is kept of that job
+  //   errc::forked  errc::memory
+  [[nodiscard]] result<job_result> show_result(job_id id) const noexcept;
+  // At most `results_max` of them, the oldest end first, from `cursor` on (0: the beginning); of those that were
+  // recovered, what had become durable at once is in any order. Allocates; ends of jobs that leave something wait
+  // meanwhile.
+  //   errc::forked  errc::memory
+  [[nodiscard]] result<result_page> list_results(std::uint64_t cursor = 0,
+                                                 std::size_t results_max = 100) const noexcept;
+  // Forgets what these jobs left behind. How many there were.
+  //   errc::forked  errc::memory
+  result<std::uint64_t> purge_results(std::span<const job_id> jobs) noexcept;
 
   // The tenant of that name, made if need be; `wanted` becomes its options in either case. Names are as
   // those of queues; a scheduler has at most 65,535 tenants, and none is forgotten. May allocate.

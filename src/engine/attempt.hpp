@@ -1,7 +1,7 @@
 // engine/attempt.hpp -- what a thread keeps of the attempt it is making, beside the board line.
 //
 // State       field        written by                     read by
-//             text, crashes  the thread                   the thread
+//             text, crashes, result  the thread           the thread
 //             is_used      the thread                     the thread
 //             stop         the thread, under the lock     whoever asks the attempt to stop, ditto
 //             breaker_mark the thread, when a breaker     the thread, and who takes the job from its
@@ -20,9 +20,11 @@
 #include <optional>
 #include <stop_token>
 #include <string_view>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "job/extra.hpp"
+#include "job/payload_arena.hpp"
 
 namespace pawl {
 
@@ -44,6 +46,9 @@ struct attempt {
   std::uint8_t text_bytes = 0;
   std::uint8_t crashes = 0;  // of the job, if it is logged
   bool is_used = false;      // there may be a source
+  std::uint32_t result =
+      0;  // a block of `blocks`: what the job leaves behind if this completes it; 0: nothing
+  payload_arena* blocks = nullptr;
   std::mutex mutex;
   std::optional<std::stop_source> stop;
   atomic<std::uint32_t> breaker_mark{no_breaker_mark};
@@ -53,11 +58,13 @@ struct attempt {
     text_bytes = static_cast<std::uint8_t>(what.copy(text_space.data(), text_space.size()));
   }
   [[nodiscard]] std::string_view text() const noexcept { return {text_space.data(), text_bytes}; }
+  void drop_result() noexcept { blocks->release(std::exchange(result, 0)); }
 
   // The handler has returned.
   void end() noexcept {
     text_bytes = 0;
     crashes = 0;
+    if (result != 0) drop_result();
     if (!is_used) return;
     const std::lock_guard lock(mutex);
     stop.reset();

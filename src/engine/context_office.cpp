@@ -57,6 +57,7 @@ thread_context* context_office::add_locked(context_role role, unsigned index) no
     all_.push_back(std::make_unique<thread_context>(role, index, current, spare, budget_));
     if (log_ != nullptr) all_.back()->log = log_->make_appender();
     all_.back()->crash = line_of(role, index);
+    all_.back()->now_running.blocks = &payloads_;
     // There are a few of them at most, and a thread without one can do nothing at all.
     memory_account(budget_, memory_pool::threads).take(sizeof(thread_context), need::accepted);
     if (role == context_role::application) free_.reserve(application_contexts_ + 1);

@@ -18,7 +18,8 @@ class wal;
 
 class context_office {
  public:
-  context_office(slab& jobs, memory_budget* budget) noexcept : jobs_(jobs), budget_(budget) {}
+  context_office(slab& jobs, payload_arena& payloads, memory_budget* budget) noexcept
+      : jobs_(jobs), payloads_(payloads), budget_(budget) {}
 
   static constexpr unsigned application_contexts_max = 64;
 
@@ -54,6 +55,7 @@ class context_office {
   thread_context* add_locked(context_role role, unsigned index) noexcept;
 
   slab& jobs_;
+  payload_arena& payloads_;
   memory_budget* const budget_;
   wal* log_ = nullptr;
   const crash_board* board_ = nullptr;

@@ -19,6 +19,7 @@
 #include "engine/dead_letters.hpp"
 #include "engine/end_waiters.hpp"
 #include "engine/gate_table.hpp"
+#include "engine/kept_results.hpp"
 #include "engine/lanes.hpp"
 #include "engine/messages.hpp"
 #include "engine/quarantine.hpp"
@@ -103,13 +104,14 @@ struct core {
         room(s.given.jobs_max),
         bytes(s.given.bytes_max),
         rings(s.drains + s.replacements),
-        contexts(jobs, &memory),
+        contexts(jobs, payloads, &memory),
         gates(kinds.size(), &memory),
         lot(s.slots),
         lanes(s.slots, &memory),
         order(s.slots),
         keys(jobs, &memory),
         dead(s.given.dead_in_memory, &memory),
+        results(s.given.results_in_memory, &memory),
         due_later(c.boot_ns(), s.timer_entries, timer_alarm, &memory),
         seed(s.seed),
         drains_alive(s.given.executor == executor::external ? 0 : s.drains) {
@@ -169,6 +171,7 @@ struct core {
   end_waiters waiters;
   unique_keys keys;
   dead_letters dead;
+  kept_results results;
   timers due_later;
   quarantine suspects;
   watchdog watch;

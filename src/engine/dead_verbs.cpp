@@ -204,7 +204,6 @@ std::uint64_t engine::purge_dead(thread_context& context, const dead_filter& whi
       return taken;
     });
     if (!taken) continue;
-    wait_for_log(context);
     release_dead(core_, context, slot_index);
     ++purged;
   }

@@ -1,5 +1,7 @@
 #include "engine/ending.hpp"
 
+#include <utility>
+
 #include "engine/breaking.hpp"
 #include "engine/gating.hpp"
 #include "engine/job_log.hpp"
@@ -92,8 +94,19 @@ void release_slot(core& c, thread_context& context, std::uint32_t slot_index) no
 }
 
 void release_dead(core& c, thread_context& context, std::uint32_t slot_index) noexcept {
-  log_purged(c, context, slot_index);
+  if (c.jobs[slot_index].has(logged)) {
+    wait_for_log(context);  // the job that takes its place may not be logged
+    log_purged(c, context, slot_index);
+  }
   release_slot(c, context, slot_index);
+}
+
+void forget_result(core& c, thread_context& context, const kept_results::entry& old) noexcept {
+  if ((old.marks & logged) != 0) {
+    wait_for_log(context);  // the job that takes its place may not be logged
+    log_forgotten(context, old);
+  }
+  c.payloads.release(old.block);
 }
 
 void settle_room(core& c, thread_context& context) noexcept {
@@ -149,12 +162,30 @@ namespace {
   if (to == lane_place::out) job.take_off(in_lane);
 }
 
+// What the attempt of this thread gave outlives its job. Before anyone is told of the end.
+[[gnu::noinline]] void end_with_result(core& c, thread_context& context, std::uint32_t slot_index,
+                                       const slot& job, job_word word) noexcept {
+  kept_results::entry kept{.id = make_id(slot_index, job.generation),
+                           .version = word.version(),
+                           .lsn = 0,
+                           .block = std::exchange(context.now_running.result, 0),
+                           .marks = job.marks};
+  if (job.has(logged)) {
+    kept.lsn = log_completed(context, kept, c.payloads.bytes(kept.block));
+  }
+  const std::optional<kept_results::entry> to_forget = c.results.keep(kept);
+  if (to_forget) forget_result(c, context, *to_forget);
+}
+
 // What follows from an end that has been counted.
 [[gnu::always_inline]] inline void finish(core& c, thread_context& context,
                                           std::uint32_t slot_index, slot& job, job_word word,
                                           dead_cause cause, bool keeps_room) noexcept {
-  if (job.has(logged)) [[unlikely]]
+  if (context.now_running.result != 0 && word.state() == job_state::completed) [[unlikely]] {
+    end_with_result(c, context, slot_index, job, word);
+  } else if (job.has(logged)) [[unlikely]] {
     log_end(c, context, slot_index, job, word, cause);
+  }
   if (word.has_any_of(permit_flags | static_cast<std::uint64_t>(job_flag::weighed))) [[unlikely]] {
     if (word.permits() != 0) give_permits(c, context, job_scopes(job), word.permits());
     if (word.has(job_flag::weighed) && !keeps_room) {

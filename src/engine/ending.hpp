@@ -21,8 +21,12 @@ void end_completed(core& c, thread_context& context, std::uint32_t slot_index, s
 // inside, that is left to whoever returns from it.
 void release_slot(core& c, thread_context& context, std::uint32_t slot_index) noexcept;
 
-// The same of a dead one whose letter is forgotten; the thread has room in its log for saying so.
+// The same of a dead one whose letter is forgotten, which is logged if the job is: may wait for the log, so no lock
+// may be held.
 void release_dead(core& c, thread_context& context, std::uint32_t slot_index) noexcept;
+
+// What a job has left behind and is not kept any more; the same holds for it.
+void forget_result(core& c, thread_context& context, const kept_results::entry& old) noexcept;
 
 // A drain gives the room of ended jobs back by the batch, unless a bound is small and exact; this
 // gives back what is still owed.

@@ -26,6 +26,7 @@
 #include "pawl/dead_letter.hpp"
 #include "pawl/error.hpp"
 #include "pawl/health.hpp"
+#include "pawl/job_result.hpp"
 #include "pawl/loop.hpp"
 #include "pawl/metrics.hpp"
 
@@ -72,6 +73,9 @@ class engine {
                               std::size_t letters_max) const noexcept;
   result<dead_letter> show_dead(job_id id, std::vector<std::byte>* payload) noexcept;
   std::uint64_t purge_dead(thread_context& context, const dead_filter& which) noexcept;
+  result<job_result> show_result(job_id id) const noexcept;
+  result<result_page> list_results(std::uint64_t cursor, std::size_t results_max) const noexcept;
+  std::uint64_t purge_results(thread_context& context, std::span<const job_id> jobs) noexcept;
   result<ticket> pause(thread_context& context, scope of, duration resume_after) noexcept;
   result<ticket> resume(thread_context& context, scope of) noexcept;
   result<ticket> hold(thread_context& context, scope of, duration span) noexcept;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/arena.hpp"
+#include "pawl/job_result.hpp"
 
 namespace pawl {
 
@@ -105,6 +106,15 @@ std::stop_token context::stop_token() {
   }
   if (cancel_requested() || timed_out() || stop_requested()) source->request_stop();
   return source->get_token();
+}
+
+status context::set_result(std::span<const std::byte> bytes) noexcept {
+  pawl::attempt& mine = *static_cast<pawl::attempt*>(attempt_cell_);
+  if (bytes.size() > result_bytes_max) return failure{errc::invalid, 0, "result"};
+  if (mine.result != 0) mine.drop_result();
+  mine.result = mine.blocks->store(bytes);
+  if (mine.result == 0) return failure{errc::memory, 0, "result"};
+  return std::monostate{};
 }
 
 outcome context::fail(std::string_view text, error_kind kind) noexcept {

@@ -21,12 +21,13 @@ namespace {
 constexpr std::size_t submit_room = 400;
 constexpr std::size_t job_room = 128;  // of a job among others
 
-// There is room: who makes a change has asked for it before.
-template <class Record>
-std::uint64_t say(thread_context& context, const Record& x, std::uint8_t marks) noexcept {
-  const std::size_t bytes = encoded_bytes(x);
+// One group. There is room: who makes a change has asked for it before.
+template <class... Records>
+std::uint64_t say(thread_context& context, std::uint8_t marks, const Records&... group) noexcept {
+  const std::size_t bytes = (encoded_bytes(group) + ...);
   byte_writer w(context.log->room(bytes));
-  encode(x, more::no, w);
+  std::size_t left = sizeof...(group);
+  (encode(group, --left != 0 ? more::yes : more::no, w), ...);
   return context.log->publish(bytes, level_of(marks));
 }
 
@@ -78,7 +79,7 @@ std::uint64_t log_run(const admission& a, std::span<const submitted_job> jobs) n
   const slot& first = a.c.jobs[id_slot(jobs.front().id)];
   submit_record x{.common = common_of(a, first), .extras = {}, .jobs = jobs};
   if (first.tenant != 0) x.extras.tenant = first.tenant;
-  return say(a.context, x, first.marks);
+  return say(a.context, first.marks, x);
 }
 
 bool go_together(const slot& a, const slot& b) noexcept {
@@ -123,7 +124,7 @@ void log_death(core& c, thread_context& context, job_id id, const slot& job, job
       .facts = facts_of(c, id, word.version(), job.attempt, job.pushbacks, crashes_of(c, job),
                         std::span(errors).first(e == nullptr ? 0 : 1)),
       .cause = cause};
-  say(context, x, job.marks);
+  say(context, job.marks, x);
 }
 
 }  // namespace
@@ -145,8 +146,8 @@ reject log_refusal(core& c, thread_context& context, std::size_t bytes) noexcept
   return context.log->has_room(bytes + 2 * outcome_room) ? reject::none : reject::log_full;
 }
 
-void wait_for_log(thread_context& context) noexcept {
-  if (context.log != nullptr) context.log->wait_for_room(2 * outcome_room);
+void wait_for_log(thread_context& context, std::size_t result_bytes) noexcept {
+  if (context.log != nullptr) context.log->wait_for_room(2 * outcome_room + result_bytes);
 }
 
 bool has_log_room(thread_context& context) noexcept {
@@ -179,7 +180,7 @@ std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word
   const submit_record x{.common = common_of(a, job),
                         .extras = extras_of(a.c, job, how, key, lane_order),
                         .jobs = one};
-  return say(a.context, x, job.marks);
+  return say(a.context, job.marks, x);
 }
 
 void log_end(core& c, thread_context& context, std::uint32_t slot_index, const slot& job,
@@ -190,7 +191,7 @@ void log_end(core& c, thread_context& context, std::uint32_t slot_index, const s
   const auto how = word.state() == job_state::completed   ? ended_record::way::completed
                    : word.state() == job_state::cancelled ? ended_record::way::cancelled
                                                           : ended_record::way::expired;
-  say(context, ended_record{how, one}, job.marks);
+  say(context, job.marks, ended_record{how, one});
 }
 
 void log_again(core& c, thread_context& context, const coming_again& again,
@@ -202,7 +203,7 @@ void log_again(core& c, thread_context& context, const coming_again& again,
                                          again.crashes, std::span(errors).first(has_error ? 1 : 0)),
                        .cause = again.cause,
                        .due = {clock_name::boot, again.due_ns}};
-  say(context, x, again.marks);
+  say(context, again.marks, x);
 }
 
 std::uint64_t log_requeued(thread_context& context, job_id id, const slot& job,
@@ -210,16 +211,27 @@ std::uint64_t log_requeued(thread_context& context, job_id id, const slot& job,
   const requeued_record x{.id = id,
                           .version = version,
                           .priority = static_cast<priority>(static_cast<std::uint8_t>(job.band))};
-  return say(context, x, job.marks);
+  return say(context, job.marks, x);
+}
+
+std::uint64_t log_completed(thread_context& context, const kept_results::entry& kept,
+                            std::span<const std::byte> value) noexcept {
+  const std::array one{ended_job{kept.id, kept.version}};
+  return say(context, kept.marks, result_record{kept.id, kept.version, value},
+             ended_record{ended_record::way::completed, one});
+}
+
+void log_forgotten(thread_context& context, const kept_results::entry& old) noexcept {
+  const std::array one{purged_job{old.id, old.version}};
+  say(context, old.marks, purged_record{one});
 }
 
 void log_purged(const core& c, thread_context& context, std::uint32_t slot_index) noexcept {
   const slot& job = c.jobs[slot_index];
-  if (!job.has(logged)) return;
   const job_word word{
       job.word.load(relaxed)};  // relaxed: the letter, and with it the slot, is ours
   const std::array one{purged_job{make_id(slot_index, job.generation), word.version() + 1}};
-  say(context, purged_record{one}, job.marks);
+  say(context, job.marks, purged_record{one});
 }
 
 }  // namespace pawl

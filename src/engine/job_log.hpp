@@ -47,8 +47,8 @@ std::size_t submit_bytes(const job_options& how, std::size_t payload_bytes) noex
 std::size_t bulk_bytes(std::size_t payload_bytes) noexcept;
 // May so much be said now, and be taken back? none; no_space, log_failed; log_full: the disk is behind.
 reject log_refusal(core& c, thread_context& context, std::size_t bytes) noexcept;
-// Until what one job comes to has room. At once where there is no log, or it has failed.
-void wait_for_log(thread_context& context) noexcept;
+// Until what one job comes to has room, with so many bytes of a result. At once where there is no log, or it has failed.
+void wait_for_log(thread_context& context, std::size_t result_bytes = 0) noexcept;
 // The same without waiting.
 [[nodiscard]] bool has_log_room(thread_context& context) noexcept;
 
@@ -82,7 +82,12 @@ void log_again(core& c, thread_context& context, const coming_again& again,
 // By somebody's verb. The LSN of its ticket.
 std::uint64_t log_requeued(thread_context& context, job_id id, const slot& job,
                            std::uint64_t version) noexcept;
-// A dead letter is forgotten, if it was logged.
+// A job is completed and leaves something behind. The LSN that says so.
+std::uint64_t log_completed(thread_context& context, const kept_results::entry& kept,
+                            std::span<const std::byte> value) noexcept;
+// What it left behind is forgotten.
+void log_forgotten(thread_context& context, const kept_results::entry& old) noexcept;
+// A dead letter, which was logged, is forgotten.
 void log_purged(const core& c, thread_context& context, std::uint32_t slot_index) noexcept;
 
 }  // namespace pawl

@@ -335,21 +335,20 @@ lane_status lane_table::look(const core& c, lane_ref of) noexcept {
   const std::lock_guard lock(s.mutex);
   const lane* const l = s.lanes.find(key);
   const breaker_rule rule = c.queues.at(of.queue.index)->lane_breaker().read();
-  lane_status status;
-  status.breaker =
-      breaker_state_of(rule, l == nullptr ? breaker_word{} : l->trips, c.clock.boot_ns());
-  if (l == nullptr) return status;
-  status.waiting = l->line.size();
-  status.running = l->running;
-  status.is_paused = l->has(lane::paused);
-  status.is_held = l->has(lane::held);
-  status.takes_jobs = !l->has(lane::intake_closed);
+  lane_status now;
+  now.breaker = breaker_state_of(rule, l == nullptr ? breaker_word{} : l->trips, c.clock.boot_ns());
+  if (l == nullptr) return now;
+  now.waiting = l->line.size();
+  now.running = l->running;
+  now.is_paused = l->has(lane::paused);
+  now.is_held = l->has(lane::held);
+  now.takes_jobs = !l->has(lane::intake_closed);
   if (!l->line.is_empty()) {
     const std::uint32_t first = l->line.first();
-    status.first = make_id(first, c.jobs[first].generation);
-    status.is_stopped = members_[first].has(lane_member::stopping);
+    now.first = make_id(first, c.jobs[first].generation);
+    now.is_stopped = members_[first].has(lane_member::stopping);
   }
-  return status;
+  return now;
 }
 
 lane_metrics lane_table::sum() const noexcept {

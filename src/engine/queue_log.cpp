@@ -56,14 +56,15 @@ std::uint64_t log_setting(thread_context& context, scope::part part, std::uint32
 
 std::uint64_t log_queue_options(thread_context& context, std::uint32_t number,
                                 const queue_options& o, std::uint64_t order) noexcept {
-  const std::array<setting_value, 7> values{
+  const std::array<setting_value, 8> values{
       setting_of(o.limits),
       bounds_setting{o.jobs_max, o.bytes_max, o.when_full, detail::nanoseconds(o.block_for)},
       share_setting{o.weight},
       durability_setting{static_cast<durability_setting::level>(o.durability), false},
       order_setting{static_cast<order_setting::by>(o.order)},
       lanes_setting{setting_of({o.lanes.concurrency, o.lanes.rate}), o.lanes.on_failure},
-      retry_budget_setting{o.retries_per_s_max}};
+      retry_budget_setting{o.retries_per_s_max},
+      kept_setting{o.keep_results ? UINT64_MAX : 0, UINT64_MAX}};
   std::size_t bytes = 0;
   for (const setting_value& v : values) {
     bytes += encoded_bytes(setting_record{scope::part::queue, number, {}, order, v});
@@ -102,6 +103,7 @@ queue_options queue_options_in(const durable_state& state, std::uint32_t number)
   if (const auto s = find<retry_budget_setting>(state, part, number)) {
     o.retries_per_s_max = s->retries_per_s;
   }
+  if (const auto s = find<kept_setting>(state, part, number)) o.keep_results = s->completed != 0;
   return o;
 }
 

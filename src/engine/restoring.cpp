@@ -220,7 +220,6 @@ void restorer::make_dead(std::uint32_t slot_index, slot& job, const durable_job&
   const auto to_free = core_.dead.keep(slot_index, boot_of(d.state_wall_ns));
   if (!to_free) return;
   std::erase_if(lanes_, [&](const lane_entry& e) { return e.slot == *to_free; });
-  wait_for_log(context_);
   release_dead(core_, context_, *to_free);
 }
 
@@ -286,6 +285,19 @@ status check(const core& c, const durable_job& d, const kind_numbers& kinds) {
   return std::monostate{};
 }
 
+// Those that are too many are forgotten, oldest first.
+status restore_results(core& c, thread_context& context, const durable_state& state) {
+  for (const job_id id : state.results_by_order()) {
+    const durable_result& r = state.results().at(id.value);
+    const std::uint32_t block = c.payloads.store(r.value, need::accepted);
+    if (block == payload_arena::none) return no_memory;
+    const auto to_forget =
+        c.results.keep({id, r.version, 0, block, log_marks_of(durability::durable)});
+    if (to_forget) forget_result(c, context, *to_forget);
+  }
+  return std::monostate{};
+}
+
 }  // namespace
 
 std::uint32_t slots_of(const durable_state& state) noexcept {
@@ -316,6 +328,7 @@ status restore(core& c, thread_context& context, const durable_state& state,
     }
   }
   r.enter_lanes();
+  if (const status kept = restore_results(c, context, state); !kept) return kept;
   r.push_places();
   settle_room(c, context);
   return std::monostate{};

@@ -70,6 +70,15 @@ void note_for_crash(const core& c, thread_context& context, std::uint32_t slot_i
                        c.suspects.runs_alone(slot_index));
 }
 
+// The handler has set a result: if its queue keeps none it is dropped, else what is logged of it finds room. Here,
+// where nobody waits for this thread.
+[[gnu::noinline]] void prepare_result(const core& c, thread_context& context,
+                                      const slot& job) noexcept {
+  attempt& mine = context.now_running;
+  if (!c.queues.at(job.queue)->keeps_results()) return mine.drop_result();
+  if (job.has(logged)) wait_for_log(context, c.payloads.bytes(mine.result).size());
+}
+
 // The attempt is done and the job has ended. What the host does on being told of it is not part of the next
 // job's time.
 void note_done(core& c, thread_context& context, pair_tally& of, const slot& job, job_word word,
@@ -105,6 +114,9 @@ template <bool IsWatched>
   const outcome said = handler_call::run(c, context, kind, job, id, fits);
   if (is_on_board) [[unlikely]]
     context.crash->end();
+
+  if (context.now_running.result != 0) [[unlikely]]
+    prepare_result(c, context, job);
 
   // Early: the counter is slow to answer, and what comes in between does not need it.
   const std::uint64_t ended =

@@ -4,7 +4,6 @@
 
 #include "engine/ending.hpp"
 #include "engine/intake.hpp"
-#include "engine/job_log.hpp"
 #include "engine/option_checks.hpp"
 #include "engine/shedding.hpp"
 #include "job/id.hpp"
@@ -23,7 +22,6 @@ bool scarcity::make_memory(ready_queue& queue, queue_share& share, unsigned band
   const bool is_ours = core_.dead.purge(
       id_slot(shed), [&] { return core_.jobs[id_slot(shed)].generation == id_generation(shed); });
   if (!is_ours) return true;
-  wait_for_log(context_);
   release_dead(core_, context_, id_slot(shed));
   return true;
 }
@@ -35,7 +33,6 @@ bool scarcity::purge_letters() noexcept {
     const std::optional<std::uint32_t> slot =
         core_.dead.purge_oldest(memory_report::letters_kept_min);
     if (!slot) break;
-    wait_for_log(context_);
     release_dead(core_, context_, *slot);
   }
   return purged != 0;

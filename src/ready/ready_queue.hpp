@@ -79,6 +79,7 @@ class ready_queue {
     block_for_ns_.store(o.block_for.count(), relaxed);
     weight_.store(o.weight, relaxed);
     retries_per_s_.store(o.retries_per_s_max, relaxed);
+    keeps_results_.store(o.keep_results, relaxed);
     if (room_.bound() != o.jobs_max) room_.set_bound(o.jobs_max);
     bytes_.set_bound(o.bytes_max);
     limits_.set(o.limits, now_ns);
@@ -101,6 +102,7 @@ class ready_queue {
   }
   // Of its jobs, in slot::marks. 0: nothing is logged of them.
   [[nodiscard]] std::uint8_t log_marks() const noexcept { return log_marks_.load(relaxed); }
+  [[nodiscard]] bool keeps_results() const noexcept { return keeps_results_.load(relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] pawl::when_full when_full() const noexcept { return when_full_.load(relaxed); }
   [[nodiscard]] duration block_for() const noexcept {
@@ -205,6 +207,7 @@ class ready_queue {
   atomic<std::int64_t> block_for_ns_{};
   atomic<unsigned> weight_{};
   atomic<std::uint32_t> retries_per_s_{0};
+  atomic<bool> keeps_results_{false};
   atomic<std::uint64_t> retry_arrival_ns_{0};  // state of the retry budget
   atomic<bool> intake_closed_{false};
   atomic<std::uint32_t> lane_concurrency_{1};
