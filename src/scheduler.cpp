@@ -258,6 +258,25 @@ result<std::uint64_t> scheduler::purge_dead(const dead_filter& which) noexcept {
   return impl_->core->purge_dead(*context, which);
 }
 
+result<source_ref> scheduler::source(std::string_view name) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->source(*context, name);
+}
+
+result<source_position> scheduler::cursor(source_ref source) const noexcept {
+  if (impl_->is_child()) return is_forked;
+  return impl_->core->cursor(source);
+}
+
+result<ticket> scheduler::set_cursor(const source_cursor& at) noexcept {
+  if (impl_->is_child()) return is_forked;
+  const call_context context(impl_->desk);
+  if (!context) return no_context;
+  return impl_->core->set_cursor(*context, at);
+}
+
 result<job_result> scheduler::show_result(job_id id) const noexcept {
   if (impl_->is_child()) return is_forked;
   return impl_->core->show_result(id);

@@ -108,6 +108,7 @@ inline constexpr std::size_t dead_cause_count = 9;
 
 struct backoff;     // pawl/retry.hpp
 struct unique_key;  // pawl/unique.hpp
+struct source_cursor;  // pawl/source.hpp
 
 // Per job. Every member has a default, so {.priority = priority::high} is enough.
 struct job_options {
@@ -131,6 +132,9 @@ struct job_options {
   // In a queue ordered by exact priority: the smallest first. Elsewhere it means nothing.
   std::int64_t exact_priority = 0;
   std::optional<pawl::durability> durability{};  // none: the queue's (queue_options::durability)
+  // How far its source has been read when the job is accepted; in the log in one piece with it. Of a job that is
+  // not logged it moves in memory only. In a bulk each spec may have one: that of the last one accepted holds.
+  const source_cursor* cursor = nullptr;
 };
 
 // One job of a bulk. `payload` is copied before submit_bulk() returns.

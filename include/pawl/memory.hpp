@@ -37,7 +37,7 @@ enum class memory_pool : std::uint8_t {
   slots,        // of jobs: 128 bytes each, and the lists of free ones
   side_tables,  // of what some jobs need beside their slot, for all slots: 24 bytes each; with lanes 40
                 // more, with an ordered queue 16 more. Counted as if all of it were in use
-  payloads,      // above 64 bytes, and the errors and own options of jobs
+  payloads,      // above 64 bytes; the errors and own options of jobs; kept results
   places,        // in bands and in the heaps of ordered queues
   timers,        // due times, expiries, and those of gates
   keys,          // tables of unique keys and of lanes

@@ -47,6 +47,7 @@
 #include "pawl/metrics.hpp"
 #include "pawl/options.hpp"
 #include "pawl/registry.hpp"
+#include "pawl/source.hpp"
 #include "pawl/unique.hpp"
 
 namespace pawl {
@@ -187,6 +188,21 @@ class PAWL_EXPORT scheduler {
   //   errc::full      there are 65,535 tenants
   //   errc::memory  errc::stopping  errc::forked
   result<tenant_ref> tenant(std::string_view name, const tenant_options& wanted = {}) noexcept;
+
+  // The source of that name, made if need be, and the same after a crash: pawl/source.hpp. Names are as those of
+  // queues; there are at most 4,096, and none is forgotten. May allocate.
+  //   errc::invalid  the name is out of range
+  //   errc::full     there are 4,096 sources
+  //   errc::memory  errc::stopping  errc::forked
+  result<source_ref> source(std::string_view name) noexcept;
+  // How far it has been read: by the job that was accepted last with a cursor of it, or as it was set.
+  //   errc::not_found  the source is not of this scheduler
+  //   errc::memory  errc::forked
+  [[nodiscard]] result<source_position> cursor(source_ref source) const noexcept;
+  // Sets that without a job: the end of a source that brought none, or another beginning. Logged.
+  //   errc::invalid  the position is longer than position_bytes_max
+  //   errc::not_found  errc::memory  errc::stopping  errc::forked
+  result<ticket> set_cursor(const source_cursor& at) noexcept;
 
   // What follows is about a scope: scope::all(), a queue, a kind, a tenant, or a lane. Errors of each:
   //   errc::not_found  the reference is not of this scheduler

@@ -45,9 +45,9 @@ struct attempt {
   std::array<char, error_text_bytes> text_space;
   std::uint8_t text_bytes = 0;
   std::uint8_t crashes = 0;  // of the job, if it is logged
-  bool is_used = false;      // there may be a source
-  std::uint32_t result =
-      0;  // a block of `blocks`: what the job leaves behind if this completes it; 0: nothing
+  bool is_used = false;      // there may be a source, or a result
+  // A block of `blocks`: what the job leaves behind if this completes it; 0: nothing.
+  std::uint32_t result = 0;
   payload_arena* blocks = nullptr;
   std::mutex mutex;
   std::optional<std::stop_source> stop;
@@ -64,8 +64,8 @@ struct attempt {
   void end() noexcept {
     text_bytes = 0;
     crashes = 0;
-    if (result != 0) drop_result();
     if (!is_used) return;
+    if (result != 0) drop_result();
     const std::lock_guard lock(mutex);
     stop.reset();
     is_used = false;

@@ -24,6 +24,7 @@
 #include "engine/messages.hpp"
 #include "engine/quarantine.hpp"
 #include "engine/queue_table.hpp"
+#include "engine/source_table.hpp"
 #include "engine/timers.hpp"
 #include "engine/unique_keys.hpp"
 #include "engine/watchdog.hpp"
@@ -44,6 +45,11 @@ class wal;
 
 // What the log calls queues: its numbers of names begin with 1.
 constexpr std::uint32_t number_of_queue(unsigned index) noexcept {
+  return index + 1;
+}
+
+// The same of sources.
+constexpr std::uint32_t number_of_source(unsigned index) noexcept {
   return index + 1;
 }
 
@@ -172,6 +178,7 @@ struct core {
   unique_keys keys;
   dead_letters dead;
   kept_results results;
+  source_table sources;
   timers due_later;
   quarantine suspects;
   watchdog watch;

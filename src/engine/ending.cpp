@@ -163,8 +163,8 @@ namespace {
 }
 
 // What the attempt of this thread gave outlives its job. Before anyone is told of the end.
-[[gnu::noinline]] void end_with_result(core& c, thread_context& context, std::uint32_t slot_index,
-                                       const slot& job, job_word word) noexcept {
+void keep_result(core& c, thread_context& context, std::uint32_t slot_index, const slot& job,
+                 job_word word) noexcept {
   kept_results::entry kept{.id = make_id(slot_index, job.generation),
                            .version = word.version(),
                            .lsn = 0,
@@ -177,15 +177,13 @@ namespace {
   if (to_forget) forget_result(c, context, *to_forget);
 }
 
-// What follows from an end that has been counted.
+// What follows from an end that has been counted. `is_said`: the log has been told.
 [[gnu::always_inline]] inline void finish(core& c, thread_context& context,
                                           std::uint32_t slot_index, slot& job, job_word word,
-                                          dead_cause cause, bool keeps_room) noexcept {
-  if (context.now_running.result != 0 && word.state() == job_state::completed) [[unlikely]] {
-    end_with_result(c, context, slot_index, job, word);
-  } else if (job.has(logged)) [[unlikely]] {
+                                          dead_cause cause, bool keeps_room,
+                                          bool is_said = false) noexcept {
+  if (!is_said && job.has(logged)) [[unlikely]]
     log_end(c, context, slot_index, job, word, cause);
-  }
   if (word.has_any_of(permit_flags | static_cast<std::uint64_t>(job_flag::weighed))) [[unlikely]] {
     if (word.permits() != 0) give_permits(c, context, job_scopes(job), word.permits());
     if (word.has(job_flag::weighed) && !keeps_room) {
@@ -221,18 +219,29 @@ namespace {
   if (!is_dead) give_slot_back(c, context, slot_index, job, word);
 }
 
+[[gnu::noinline]] void end_with_result(core& c, thread_context& context, std::uint32_t slot_index,
+                                       slot& job, job_word word) noexcept {
+  keep_result(c, context, slot_index, job, word);
+  finish(c, context, slot_index, job, word, dead_cause::none, false, true);
+}
+
 }  // namespace
 
 void end_job(core& c, thread_context& context, std::uint32_t slot_index, job_word word,
              dead_cause cause, bool keeps_room) noexcept {
   slot& job = c.jobs[slot_index];
   count_end(context.tallies.of(job.queue, job.kind).counts, word.state(), cause);
+  if (word.state() == job_state::completed && context.now_running.result != 0) {
+    return end_with_result(c, context, slot_index, job, word);
+  }
   finish(c, context, slot_index, job, word, cause, keeps_room);
 }
 
 void end_completed(core& c, thread_context& context, std::uint32_t slot_index, slot& job,
                    job_word word, tally& counts) noexcept {
   counts.add(tally::completed);
+  if (context.now_running.result != 0) [[unlikely]]
+    return end_with_result(c, context, slot_index, job, word);
   finish(c, context, slot_index, job, word, dead_cause::none, false);
 }
 

@@ -29,6 +29,7 @@
 #include "pawl/job_result.hpp"
 #include "pawl/loop.hpp"
 #include "pawl/metrics.hpp"
+#include "pawl/source.hpp"
 
 namespace pawl {
 
@@ -73,6 +74,9 @@ class engine {
                               std::size_t letters_max) const noexcept;
   result<dead_letter> show_dead(job_id id, std::vector<std::byte>* payload) noexcept;
   std::uint64_t purge_dead(thread_context& context, const dead_filter& which) noexcept;
+  result<source_ref> source(thread_context& context, std::string_view name);
+  result<source_position> cursor(source_ref source) const noexcept;
+  result<ticket> set_cursor(thread_context& context, const source_cursor& at) noexcept;
   result<job_result> show_result(job_id id) const noexcept;
   result<result_page> list_results(std::uint64_t cursor, std::size_t results_max) const noexcept;
   std::uint64_t purge_results(thread_context& context, std::span<const job_id> jobs) noexcept;
@@ -145,6 +149,7 @@ class engine {
   void say_tenant(thread_context& context, unsigned number, std::string_view name,
                   const tenant_options& wanted) noexcept;
   status take_over_log();
+  status restore_sources(const durable_state& state);
   void note_log_state(log_state state) noexcept;
   status close_log() noexcept;
   void describe_log(log_health& h) const;
@@ -183,6 +188,7 @@ class engine {
   std::unique_ptr<wal> wal_;              // the same
   std::uint32_t queues_named_ = 0;        // of which the log knows; under changing_
   std::uint32_t tenants_named_ = 0;
+  std::uint32_t sources_named_ = 0;
   core core_;
   std::unique_ptr<arena> arena_;
   std::unique_ptr<blocking_pool> pool_;

@@ -112,6 +112,7 @@ status context::set_result(std::span<const std::byte> bytes) noexcept {
   pawl::attempt& mine = *static_cast<pawl::attempt*>(attempt_cell_);
   if (bytes.size() > result_bytes_max) return failure{errc::invalid, 0, "result"};
   if (mine.result != 0) mine.drop_result();
+  mine.is_used = true;
   mine.result = mine.blocks->store(bytes);
   if (mine.result == 0) return failure{errc::memory, 0, "result"};
   return std::monostate{};

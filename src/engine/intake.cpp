@@ -69,10 +69,35 @@ bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> 
   return true;
 }
 
+// The same of jobs that their source has moved past, in the log perhaps: those are not given up for want of
+// memory. `at`: null if there is no such thing.
+bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> places,
+              const source_cursor* at) noexcept {
+  if (at == nullptr) [[likely]]
+    return push_new(a, band, places);
+  push_ready(a.c, a.context, a.queue, band, places);
+  return true;
+}
+
+// Of plain jobs, before their places are pushed. The LSN; 0: they are not logged.
+std::uint64_t tell(const admission& a, std::span<const std::uint64_t> places,
+                   const source_cursor* at) noexcept {
+  if (a.log_marks != 0) return log_plain(a, places, at);
+  if (at != nullptr) move_cursor(a.c, *at);
+  return 0;
+}
+
+// Nothing comes of it, and its source moves on.
+void move_past_duplicate(const admission& a, const source_cursor& at, ticket& t) noexcept {
+  if (a.log_marks == 0) return move_cursor(a.c, at);
+  t.lsn = std::max(t.lsn, log_cursor(a.c, a.context, at));
+}
+
 // Counts the jobs first, before anyone can count their ends.
-bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places) noexcept {
+bool enqueue(const admission& a, unsigned band, std::span<const std::uint64_t> places,
+             const source_cursor* at) noexcept {
   a.counts().add(tally::accepted, places.size());
-  return push_new(a, band, places);
+  return push_new(a, band, places, at);
 }
 
 // A job with a unique key, once that was looked at: with a credit, or in the place of a waiting job of the
@@ -109,7 +134,7 @@ reject try_unique(admission& a, std::span<const std::byte> payload, const job_op
     if (made.is_ready) push_ready(a.c, a.context, a.queue, band, place);
     end_replaced(a.c, a.context, key);
     if (brought > bytes) give_bytes(a.c, a.queue, brought - bytes);
-  } else if (made.is_ready && !push_new(a, band, place)) {
+  } else if (made.is_ready && !push_new(a, band, place, how.cursor)) {
     return reject::memory;
   }
   watch_expiry(a, made);
@@ -135,7 +160,11 @@ submit_answer take_in_unique(admission& a, std::span<const std::byte> payload,
     answer.reason = try_unique(a, payload, how, band, key, answer.ticket);
     if (answer.reason != reject::none) return answer;
   } while (key.answer.step == key_step::again);
-  return note_key(a.c, a.counts(), answer, key.answer);
+  answer = note_key(a.c, a.counts(), answer, key.answer);
+  if (how.cursor != nullptr && answer && !key.answer.is_taken()) {
+    move_past_duplicate(a, *how.cursor, answer.ticket);
+  }
+  return answer;
 }
 
 // So much of a bulk is said at once.
@@ -150,18 +179,20 @@ struct bulk {
   unsigned band = 0;
   std::uint32_t credits = 0;  // of jobs to come; what is left is put aside at the end
   ticket last_held{};
-  bool is_said = false;       // what is held has been logged
-  std::size_t log_bytes = 0;  // that will be said of what is held
+  const source_cursor* last_cursor = nullptr;  // of what is held: that of the last one that has any
+  bool is_said = false;                        // what is held has been logged
+  std::size_t log_bytes = 0;                   // that will be said of what is held
 
   // Pushes what is held: those jobs are accepted then. False: no memory; they are undone.
   bool flush() noexcept {
     const std::size_t count = std::exchange(held, 0);
+    const source_cursor* const at = std::exchange(last_cursor, nullptr);
     log_bytes = 0;
     if (count == 0) return true;
-    if (a.log_marks != 0 && !std::exchange(is_said, false)) {
-      last_held.lsn = log_plain(a, {places.data(), count});
+    if ((a.log_marks != 0 || at != nullptr) && !std::exchange(is_said, false)) {
+      last_held.lsn = tell(a, {places.data(), count}, at);
     }
-    if (!enqueue(a, band, {places.data(), count})) return false;
+    if (!enqueue(a, band, {places.data(), count}, at)) return false;
     if (a.queue.counts_bytes()) weigh_places(a.c, {places.data(), count});
     answer.accepted += count;
     answer.ticket = last_held;
@@ -176,8 +207,8 @@ struct bulk {
     }
     a.log_marks = marks;
     if (marks == 0) return reject::none;
-    const std::size_t bytes =
-        plain ? bulk_bytes(spec.payload.size()) : submit_bytes(spec.options, spec.payload.size());
+    const std::size_t bytes = plain ? bulk_bytes(spec.options, spec.payload.size())
+                                    : submit_bytes(spec.options, spec.payload.size());
     reject r = log_refusal(a.c, a.context, log_bytes + bytes);
     if (r == reject::log_full && held != 0) {
       if (!flush()) return reject::memory;
@@ -205,11 +236,25 @@ struct bulk {
     return reject::none;
   }
 
+  // Or is what is held to be pushed first? What is due later is accepted at once, and the answer is a prefix;
+  // and a cursor is in one group with all that came up to it, see log_plain().
+  [[nodiscard]] bool goes_with_held(const job_options& how, bool plain) const noexcept {
+    if (!plain && (is_later(how) || how.cursor != nullptr)) return false;
+    if (held == 0 || (how.cursor == nullptr && last_cursor == nullptr)) return true;
+    const slot& first = a.c.jobs[band_entry{places[0]}.slot()];
+    return first.attempts_max == attempts_max_of(a, how) && first.tenant == how.tenant.index;
+  }
+
   // `left` specs, this one included, are still to come.
   reject add(const job_spec& spec, std::size_t left, job_id& id) noexcept {
     if (spec.payload.size() > a.c.settings.given.payload_bytes_max) return reject::too_large;
-    const bool plain = is_plain(spec.options);
-    if (!plain && !is_in_range(spec.options)) return reject::bad_option;
+    const bool is_bare = is_plain(spec.options);
+    bool plain = is_bare;
+    if (!is_bare) {
+      if (!is_in_range(spec.options)) return reject::bad_option;
+      if (const reject r = check_cursor(a.c, spec.options.cursor); r != reject::none) return r;
+      plain = is_plain(spec.options, nullptr);
+    }
     if (const reject r = check_tenant(a.c, spec.options.tenant); r != reject::none) return r;
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
@@ -217,9 +262,10 @@ struct bulk {
     if (a.queue.has_log()) [[unlikely]] {
       if (const reject r = make_log_room(spec, plain); r != reject::none) return r;
     }
-    if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
-    // What is due later is accepted at once, and the answer is a prefix.
-    if (!plain && is_later(spec.options) && !flush()) return reject::memory;
+    if (!is_bare || last_cursor != nullptr) [[unlikely]] {
+      if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
+      if (!goes_with_held(spec.options, plain) && !flush()) return reject::memory;
+    }
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
     if (credits == 0) {
@@ -247,6 +293,7 @@ struct bulk {
       watch_expiry(a, made);
       return reject::none;
     }
+    if (!is_bare && spec.options.cursor != nullptr) last_cursor = spec.options.cursor;
     places[held++] = made.place.bits;
     last_held = {id, made.lsn};
     is_said = made.lsn != 0;
@@ -269,8 +316,12 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
   };
   if (const reject r = check_call(c, queue, kind); r != reject::none) return refuse(r);
   if (payload.size() > c.settings.given.payload_bytes_max) return refuse(reject::too_large);
-  const bool plain = is_plain(how);
-  if (!plain && !is_in_range(how)) return refuse(reject::bad_option);
+  bool plain = is_plain(how);
+  if (!plain) {
+    if (!is_in_range(how)) return refuse(reject::bad_option);
+    if (const reject r = check_cursor(c, how.cursor); r != reject::none) return refuse(r);
+    plain = is_plain(how, nullptr);
+  }
   if (const reject r = check_tenant(c, how.tenant); r != reject::none) return refuse(r);
   queue_share* const share = context.share_of(queue.index);
   if (share == nullptr) return refuse(reject::memory);
@@ -305,9 +356,9 @@ submit_answer take_in(core& c, thread_context& context, queue_ref queue, kind_re
     return refuse(made.reason);
   }
   answer.ticket = {made.id, made.lsn};
-  if (a.log_marks != 0 && made.lsn == 0) [[unlikely]]
-    answer.ticket.lsn = log_plain(a, {&made.place.bits, 1});
-  if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1})) {
+  if ((a.log_marks != 0 || how.cursor != nullptr) && made.lsn == 0) [[unlikely]]
+    answer.ticket.lsn = tell(a, {&made.place.bits, 1}, how.cursor);
+  if (made.is_ready && !enqueue(a, band, {&made.place.bits, 1}, how.cursor)) {
     answer.ticket = {};
     return refuse(reject::memory);
   }

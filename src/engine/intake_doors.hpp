@@ -36,4 +36,18 @@ inline reject check_tenant(const core& c, tenant_ref tenant) noexcept {
   return gate->has(start_gate::intake_closed) ? reject::intake_closed : reject::none;
 }
 
+inline reject check_cursor(const core& c, const source_cursor* at) noexcept {
+  if (at == nullptr) [[likely]]
+    return reject::none;
+  const bool is_ours = at->source.scheduler == c.tag && c.sources.find(at->source.index) != nullptr;
+  return is_ours && at->position.size() <= position_bytes_max ? reject::none : reject::bad_option;
+}
+
+// The job that brings it is not logged.
+inline void move_cursor(core& c, const source_cursor& at) noexcept {
+  source_table::source& of = *c.sources.find(at.source.index);
+  const std::lock_guard lock(of.mutex);
+  of.move_to(at.position);
+}
+
 }  // namespace pawl

@@ -9,6 +9,7 @@
 #include "job/expiry.hpp"
 #include "job/extra.hpp"
 #include "job/id.hpp"
+#include "persistence/record_name.hpp"
 #include "persistence/record_submit.hpp"
 #include "persistence/record_verb.hpp"
 #include "policy/retry.hpp"
@@ -20,6 +21,11 @@ namespace {
 // Of one record: its head and everything but lists and texts.
 constexpr std::size_t submit_room = 400;
 constexpr std::size_t job_room = 128;  // of a job among others
+constexpr std::size_t cursor_room = 32;
+
+std::size_t cursor_bytes(const source_cursor* at) noexcept {
+  return at == nullptr ? 0 : cursor_room + at->position.size();
+}
 
 // One group. There is room: who makes a change has asked for it before.
 template <class... Records>
@@ -29,6 +35,18 @@ std::uint64_t say(thread_context& context, std::uint8_t marks, const Records&...
   std::size_t left = sizeof...(group);
   (encode(group, --left != 0 ? more::yes : more::no, w), ...);
   return context.log->publish(bytes, level_of(marks));
+}
+
+// The same with where a source stands; see engine/source_table.hpp.
+template <class... Records>
+std::uint64_t say_at(core& c, thread_context& context, std::uint8_t marks, const source_cursor& at,
+                     const Records&... group) noexcept {
+  source_table::source& of = *c.sources.find(at.source.index);
+  const std::lock_guard lock(of.mutex);
+  of.move_to(at.position);
+  const cursor_record x{number_of_source(at.source.index), ++of.order, of.position()};
+  of.lsn = say(context, marks, x, group...);
+  return of.lsn;
 }
 
 submit_common common_of(const admission& a, const slot& job) noexcept {
@@ -74,16 +92,19 @@ submit_extras extras_of(const core& c, const slot& job, const job_options& how, 
   return x;
 }
 
+bool go_together(const slot& a, const slot& b) noexcept {
+  return a.attempts_max == b.attempts_max && a.tenant == b.tenant;
+}
+
 // Those that have all in common but their payloads, and fit into a record.
-std::uint64_t log_run(const admission& a, std::span<const submitted_job> jobs) noexcept {
+std::uint64_t log_run(const admission& a, std::span<const submitted_job> jobs,
+                      const source_cursor* at) noexcept {
   const slot& first = a.c.jobs[id_slot(jobs.front().id)];
   submit_record x{.common = common_of(a, first), .extras = {}, .jobs = jobs};
   if (first.tenant != 0) x.extras.tenant = first.tenant;
+  if (at != nullptr) [[unlikely]]
+    return say_at(a.c, a.context, first.marks, *at, x);
   return say(a.context, first.marks, x);
-}
-
-bool go_together(const slot& a, const slot& b) noexcept {
-  return a.attempts_max == b.attempts_max && a.tenant == b.tenant;
 }
 
 attempt_state facts_of(const core& c, job_id id, std::uint64_t version, unsigned attempt,
@@ -134,11 +155,11 @@ std::uint8_t crashes_of(const core& c, const slot& job) noexcept {
 }
 
 std::size_t submit_bytes(const job_options& how, std::size_t payload_bytes) noexcept {
-  return submit_room + how.lane.size() + payload_bytes;
+  return submit_room + how.lane.size() + payload_bytes + cursor_bytes(how.cursor);
 }
 
-std::size_t bulk_bytes(std::size_t payload_bytes) noexcept {
-  return job_room + payload_bytes;
+std::size_t bulk_bytes(const job_options& how, std::size_t payload_bytes) noexcept {
+  return job_room + payload_bytes + cursor_bytes(how.cursor);
 }
 
 reject log_refusal(core& c, thread_context& context, std::size_t bytes) noexcept {
@@ -154,7 +175,8 @@ bool has_log_room(thread_context& context) noexcept {
   return context.log == nullptr || context.log->has_room(2 * outcome_room);
 }
 
-std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> places) noexcept {
+std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> places,
+                        const source_cursor* at) noexcept {
   std::array<submitted_job, batch_max> jobs;
   std::uint64_t lsn = 0;
   while (!places.empty()) {
@@ -166,8 +188,8 @@ std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> place
       if (!go_together(first, job)) break;
       jobs[count++] = submitted(a.c, slot_index, job_word{job.word.load(relaxed)});
     }
-    lsn = log_run(a, std::span(jobs).first(count));
     places = places.subspan(count);
+    lsn = log_run(a, std::span(jobs).first(count), places.empty() ? at : nullptr);
   }
   return lsn;
 }
@@ -180,7 +202,12 @@ std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word
   const submit_record x{.common = common_of(a, job),
                         .extras = extras_of(a.c, job, how, key, lane_order),
                         .jobs = one};
+  if (how.cursor != nullptr) return say_at(a.c, a.context, job.marks, *how.cursor, x);
   return say(a.context, job.marks, x);
+}
+
+std::uint64_t log_cursor(core& c, thread_context& context, const source_cursor& at) noexcept {
+  return say_at(c, context, log_marks_of(durability::durable), at);
 }
 
 void log_end(core& c, thread_context& context, std::uint32_t slot_index, const slot& job,

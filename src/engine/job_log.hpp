@@ -44,7 +44,7 @@ inline std::uint8_t log_marks_of(const ready_queue& queue, const job_options& ho
 
 // Upper bounds of what is said of a job's submit, alone and among others that have no options.
 std::size_t submit_bytes(const job_options& how, std::size_t payload_bytes) noexcept;
-std::size_t bulk_bytes(std::size_t payload_bytes) noexcept;
+std::size_t bulk_bytes(const job_options& how, std::size_t payload_bytes) noexcept;
 // May so much be said now, and be taken back? none; no_space, log_failed; log_full: the disk is behind.
 reject log_refusal(core& c, thread_context& context, std::size_t bytes) noexcept;
 // Until what one job comes to has room, with so many bytes of a result. At once where there is no log, or it has failed.
@@ -54,7 +54,10 @@ void wait_for_log(thread_context& context, std::size_t result_bytes = 0) noexcep
 
 // Jobs that were made and whose places are not pushed, in their order; all are logged and have no options that a
 // plain one has not. The LSN of their ticket, which is noted in their slots.
-std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> places) noexcept;
+// `at`: where their source stands then, in one group with them, who have all the rest in common; null: they have
+// none.
+std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> places,
+                        const source_cursor* at) noexcept;
 // The same for one with options; `word` is its first. `key`: null if it has none.
 std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word word,
                           const job_options& how, const key_wish* key,
@@ -62,6 +65,9 @@ std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word
 
 // How often the job took the process down. By who may look at its extras.
 std::uint8_t crashes_of(const core& c, const slot& job) noexcept;
+
+// Where a source stands, of which no job comes. The LSN.
+std::uint64_t log_cursor(core& c, thread_context& context, const source_cursor& at) noexcept;
 
 // The caller made `word` terminal.
 void log_end(core& c, thread_context& context, std::uint32_t slot_index, const slot& job,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/intake_doors.hpp"
 #include "engine/job_log.hpp"
 #include "engine/option_checks.hpp"
 #include "engine/ordered_intake.hpp"
@@ -80,6 +81,8 @@ bool make_special(const admission& a, std::uint32_t slot_index, const job_option
     if (a.log_marks != 0) {
       made.lsn =
           log_special(a, slot_index, word, how, key == nullptr ? nullptr : &key->wish, lane_order);
+    } else if (how.cursor != nullptr) {
+      move_cursor(a.c, *how.cursor);
     }
   };
   if (key == nullptr) {

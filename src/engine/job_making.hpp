@@ -21,6 +21,10 @@ struct newcomer {
   reject reason = reject::memory;  // if it is not accepted
 };
 
+inline std::uint8_t attempts_max_of(const admission& a, const job_options& how) noexcept {
+  return how.max_attempts != 0 ? how.max_attempts : a.attempts_max;
+}
+
 // The fields of a job in a free slot, apart from its options. False: no memory for the payload.
 inline bool fill_slot(const admission& a, slot& job, std::span<const std::byte> payload,
                       const job_options& how, unsigned band) noexcept {
@@ -35,7 +39,7 @@ inline bool fill_slot(const admission& a, slot& job, std::span<const std::byte> 
   job.queue = static_cast<std::uint16_t>(a.queue.index());
   job.band = static_cast<std::uint8_t>(band);
   job.attempt = 0;
-  job.attempts_max = how.max_attempts != 0 ? how.max_attempts : a.attempts_max;
+  job.attempts_max = attempts_max_of(a, how);
   job.cause = 0;
   job.pushbacks = 0;
   job.marks = a.log_marks;

@@ -96,6 +96,7 @@ status engine::take_over_log() {
     if (!t) return t.error();
     if (t->index != number) return failure{errc::corrupt, 0, "recovery: numbers of tenants"};
   }
+  if (const status sources = restore_sources(state); !sources) return sources;
   for (const auto& [key, s] : state.settings()) restore_setting(key, s.value);
   const status restored = restore(core_, *timer_context_, state, log_->kinds_by_number,
                                   log_->disk.first_generation - 1);

@@ -16,13 +16,18 @@ inline unsigned band_of(priority p) noexcept {
   return std::min(static_cast<unsigned>(p), static_cast<unsigned>(priority_count - 1));
 }
 
-// Is there nothing to it but a priority? One test of all of them together.
-inline bool is_plain(const job_options& how) noexcept {
+// Is there nothing to it but a priority and, if `cursor` is null, perhaps a cursor? One test of all of them together.
+inline bool is_plain(const job_options& how, const source_cursor* cursor) noexcept {
   const auto number = [](const void* p) { return reinterpret_cast<std::intptr_t>(p); };
-  return (how.after.count() | how.at.time_since_epoch().count() | how.expires.count() |
-          how.run_timeout.count() | how.deadline.count() | number(how.backoff) |
-          number(how.unique) | static_cast<std::intptr_t>(how.lane.size()) |
+  return (number(cursor) | how.after.count() | how.at.time_since_epoch().count() |
+          how.expires.count() | how.run_timeout.count() | how.deadline.count() |
+          number(how.backoff) | number(how.unique) | static_cast<std::intptr_t>(how.lane.size()) |
           static_cast<std::intptr_t>(how.durability.has_value())) == 0;
+}
+
+// Nor a cursor.
+inline bool is_plain(const job_options& how) noexcept {
+  return is_plain(how, how.cursor);
 }
 
 inline bool is_in_range(const job_options& how) noexcept {
