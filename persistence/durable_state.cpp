@@ -158,6 +158,7 @@ std::vector<job_id> durable_state::results_by_order() const {
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<job_id> ids;
+  ids.reserve(found.size());
   for (const auto& [order, id] : found) ids.push_back(id);
   return ids;
 }

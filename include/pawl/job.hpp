@@ -106,8 +106,8 @@ inline constexpr std::size_t dead_cause_count = 9;
 [[nodiscard]] PAWL_EXPORT std::string_view name(job_state s) noexcept;
 [[nodiscard]] PAWL_EXPORT std::string_view name(dead_cause c) noexcept;
 
-struct backoff;     // pawl/retry.hpp
-struct unique_key;  // pawl/unique.hpp
+struct backoff;        // pawl/retry.hpp
+struct unique_key;     // pawl/unique.hpp
 struct source_cursor;  // pawl/source.hpp
 
 // Per job. Every member has a default, so {.priority = priority::high} is enough.

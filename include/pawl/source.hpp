@@ -39,7 +39,8 @@ struct source_cursor {
 // How far a source has been read.
 struct source_position {
   std::vector<std::byte> position;  // empty: it never was, or so it was set
-  pawl::ticket ticket;              // once it is durable, so is the position; lsn 0: it is, or nothing is logged
+  pawl::ticket
+      ticket;  // once it is durable, so is the position; lsn 0: it is, or nothing is logged
 };
 
 }  // namespace pawl
