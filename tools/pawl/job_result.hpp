@@ -32,6 +32,7 @@ struct job_result {
   std::chrono::nanoseconds ran{0};
   captured_output output;
   captured_output errors;  // exec: what it wrote to its standard error
+  bool is_cut = false;     // from a store, which has kept only the beginning of these two
 
   [[nodiscard]] bool completed() const noexcept { return error.empty() && !timed_out; }
 };
