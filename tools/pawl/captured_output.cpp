@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -66,6 +67,18 @@ int captured_output::append(std::string_view bytes, capture_budget& budget) {
   budget.add_spilled(bytes.size());
   spilled_bytes_ += bytes.size();
   return 0;
+}
+
+std::string captured_output::beginning(std::size_t bytes_max) const {
+  std::string text = memory_.substr(0, bytes_max);
+  while (text.size() < bytes_max && text.size() < memory_.size() + spilled_bytes_) {
+    char piece[16'384];
+    std::size_t got = 0;
+    const std::size_t room = std::min(sizeof piece, bytes_max - text.size());
+    if (read_spilled(text.size() - memory_.size(), piece, room, got) != 0) break;
+    text.append(piece, got);
+  }
+  return text;
 }
 
 int captured_output::read_spilled(std::uint64_t at, char* to, std::size_t room,

@@ -43,6 +43,9 @@ class captured_output {
   // Appends. 0, or the errno that kept the temporary file from being made or written.
   [[nodiscard]] int append(std::string_view bytes, capture_budget& budget);
 
+  // At most so much of it. What cannot be read back is left out.
+  [[nodiscard]] std::string beginning(std::size_t bytes_max) const;
+
   [[nodiscard]] bool empty() const noexcept { return memory_.empty() && spilled_bytes_ == 0; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept { return memory_.size(); }
 

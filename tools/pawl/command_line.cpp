@@ -23,6 +23,7 @@ const char* const program_help = R"(Examples:
   pawl store info jobs
   pawl wal verify jobs
   pawl jobs ls jobs --state scheduled
+  find /usr/include -type f | pawl run --store jobs digest; pawl jobs results jobs
   pawl dead ls jobs)";
 
 // In the list of commands each has one line: that behind the examples, with which its help begins.
@@ -131,6 +132,9 @@ command_line parse_command_line(int count, char** words_given) {
                  "most memory of the scheduler, such as 64MB; default: what --window takes")
       ->transform(CLI::AsSizeValue(false))
       ->option_text("SIZE");
+  run.add_option("--store", settings.store, "keeps jobs and results in DIR, to go on after a crash")
+      ->option_text("DIR");
+  run.add_flag("--new", settings.begin_anew, "throws away what DIR holds");
   run.add_option("--for", typed.sleep_for, "kind sleep: how long, such as 200ms")
       ->option_text("TIME");
   run.add_flag("--dry-run", settings.dry_run, "say what would be run and how, one line per job");
@@ -143,11 +147,9 @@ command_line parse_command_line(int count, char** words_given) {
     std::reverse(words.begin(), words.end());  // CLI11 takes words from the back
     app.parse(words);
     const auto verb = chosen_verb(app);
+    if (verb) store.asked.verb = *verb;
     mistake = verb ? settle(store, wall_now_ns()) : settle(typed, settings);
-    if (verb && mistake.empty()) {
-      store.asked.verb = *verb;
-      return {std::nullopt, store.asked, 0};
-    }
+    if (verb && mistake.empty()) return {std::nullopt, store.asked, 0};
   } catch (const CLI::Success& wish) {
     return {std::nullopt, std::nullopt, app.exit(wish)};
   } catch (const CLI::ParseError& error) {

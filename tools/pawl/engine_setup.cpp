@@ -1,6 +1,7 @@
 #include "engine_setup.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "kind.hpp"
@@ -16,6 +17,15 @@ void log_to_console(void* user, const pawl::log_record& record) {
   if (record.level == pawl::log_level::info) return;
   static_cast<console*>(user)->message(std::string(record.event) + ": " +
                                        printable(record.message, record.message.size()));
+}
+
+// Every line that the store has read is known by its job, its result or its dead letter.
+void keep_all(const run_settings& settings, pawl::options& options) {
+  options.directory = settings.store;
+  options.results_in_memory = std::numeric_limits<std::uint32_t>::max();
+  options.dead_in_memory = 1'000'000;
+  options.payload_memory_bytes_max = 0;    // results are kept there, too
+  options.quarantine = pawl::duration(0);  // a line takes no process down but its own
 }
 
 }  // namespace
@@ -35,6 +45,7 @@ pawl::options engine_options(const run_settings& settings, console& messages) {
   options.payload_memory_bytes_max = std::uint64_t{96} << 20;
   options.memory_bytes_max = settings.memory_bytes;
   options.dead_in_memory = 0;
+  if (settings.keeps()) keep_all(settings, options);
   options.start_rate = settings.rate;
   options.log = {.write = &log_to_console, .user = &messages};
   return options;
@@ -68,6 +79,7 @@ pawl::kind_options options_for(const run_settings& settings) {
   // The kinds keep the time themselves: a program has to be ended, which takes a while, and what
   // they say must count also then.
   options.run_timeout = pawl::duration(0);
+  options.max_crashes = 0;
   return options;
 }
 

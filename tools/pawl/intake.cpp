@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::size_t bulk_jobs_max = 1'024;
 
+// It is the line that cannot be taken; else it is the scheduler that takes none.
+bool is_of_the_line(pawl::reject reason) {
+  return reason == pawl::reject::too_large || reason == pawl::reject::bad_option;
+}
+
 // They go away when jobs end.
 bool will_pass(pawl::reject reason) {
   return reason == pawl::reject::queue_full || reason == pawl::reject::scheduler_full ||
@@ -31,18 +36,34 @@ std::string too_long_text(const input_line& line) {
 
 }  // namespace
 
-void intake::run(line_reader& reader) {
-  std::vector<input_line> lines;
-  while (!stopping_ && reader.next(lines)) {
-    for (std::size_t done = 0; done < lines.size() && !stopping_;) {
-      const auto rest = std::span(lines).subspan(done);
-      const std::size_t granted = window_.acquire(rest.first(std::min(rest.size(), bulk_jobs_max)));
-      if (granted == 0) stopping_ = true;
-      submit(rest.first(granted));
-      done += granted;
-    }
+void intake::run(line_reader& reader, input_beginning beginning) {
+  dealt_with_ = window_.acquired_jobs();
+  refuse_again(beginning.refused);
+  next_sequence_ = beginning.at.lines;
+  std::vector<input_line> lines = std::move(beginning.rest);
+  take(lines);
+  while (!stopping_ && reader.next(lines)) take(lines);
+  window_.close();
+}
+
+// In the way in which they were refused before; if one is a job now, it is one that was left out.
+void intake::refuse_again(const std::vector<refused_line>& lines) {
+  is_past_ = true;
+  for (const refused_line& line : lines) {
+    next_sequence_ = line.sequence;
+    const input_line again{line.text, line.bytes, line.too_long};
+    take(std::span(&again, 1));
   }
-  ended_.store(true, std::memory_order_relaxed);
+  is_past_ = false;
+}
+
+void intake::take(std::span<const input_line> lines) {
+  while (!lines.empty() && !stopping_) {
+    const std::size_t granted = window_.acquire(lines.first(std::min(lines.size(), bulk_jobs_max)));
+    if (granted == 0) stopping_ = true;
+    submit(lines.first(granted));
+    lines = lines.subspan(granted);
+  }
 }
 
 // All of `lines`, which the window has let in: as jobs, or refused; until the run is stopped, for which
@@ -79,19 +100,24 @@ std::size_t intake::submit_plain(std::span<const input_line> lines) {
   const pawl::job_options options = options_of(order);
   const std::int64_t due_ns = steady_now_ns() + order.after.count();
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    append_payload(bytes_, {.sequence = (next_sequence_ + i) & sequence_mask, .due_ns = due_ns}, {},
-                   lines[i].text);
+    append_payload(bytes_,
+                   {.sequence = next_sequence_ + i, .due_ns = due_ns, .text = lines[i].text});
   }
+  const bool has_cursor = cursor_ && !is_past_;
+  if (has_cursor) cursor_->look_ahead(lines);
   std::size_t begin = 0;
-  for (const input_line& line : lines) {
-    const std::size_t count = sizeof(payload_head) + line.text.size();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::size_t count = payload_head_bytes + lines[i].text.size();
     specs_.push_back({std::span(bytes_).subspan(begin, count), options});
-    specs_.back().options.lane = word_of(line.text, settings_.lane_word);
+    specs_.back().options.lane = word_of(lines[i].text, settings_.lane_word);
+    if (has_cursor) specs_.back().options.cursor = cursor_->behind(i);
     begin += count;
   }
   const pawl::submit_answers answer =
       engine_.submit_bulk(queues_.own(), kinds_[static_cast<std::size_t>(order.kind)], specs_);
   next_sequence_ += answer.accepted;
+  dealt_with_ += answer.accepted;
+  if (has_cursor && answer.accepted != 0) cursor_->pass(answer.accepted);
   if (answer) return answer.accepted;
   return answer.accepted + take_reject(answer.reason, lines[answer.accepted]);
 }
@@ -109,17 +135,31 @@ std::size_t intake::submit_json(const input_line& line) {
     return 1;
   }
   bytes_.clear();
-  const std::size_t bytes = append_payload(bytes_,
-                                           {.sequence = next_sequence_ & sequence_mask,
-                                            .is_words = order.is_words ? 1U : 0U,
-                                            .due_ns = steady_now_ns() + order.after.count()},
-                                           order.timeout, order.text);
+  payload p{.sequence = next_sequence_,
+            .due_ns = steady_now_ns() + order.after.count(),
+            .is_words = order.is_words,
+            .timeout = order.timeout,
+            .text = order.text};
+  if (cursor_) {
+    p.has_line_hash = true;
+    p.line_hash = hash_of_line(line.text);
+  }
+  append_payload(bytes_, p);
+  pawl::job_options options = options_of(order);
+  const bool has_cursor = cursor_ && !is_past_;
+  if (has_cursor) {
+    cursor_->look_ahead(std::span(&line, 1));
+    options.cursor = cursor_->behind(0);
+  }
   const auto answer = engine_.submit(*queue, kinds_[static_cast<std::size_t>(order.kind)],
-                                     std::span<const std::byte>(bytes_), options_of(order));
+                                     std::span<const std::byte>(bytes_), options);
   if (!answer) return take_reject(answer.reason, line);
   ++next_sequence_;
-  // The window has let in the whole line; the job holds less, and will give back that.
-  counts_.released(0, line.text.size() - (bytes - sizeof(payload_head)));
+  ++dealt_with_;
+  if (has_cursor) cursor_->pass(1);
+  // The window has let in the whole line; the job will give back what it holds, which is less but for the
+  // shortest lines with a hash. The sums are right in any case: they may wrap.
+  counts_.released(0, line.text.size() - p.body_bytes());
   return 1;
 }
 
@@ -130,15 +170,30 @@ std::size_t intake::take_reject(pawl::reject reason, const input_line& line) {
     return 0;
   }
   const totals now = counts_.read();
-  if (will_pass(reason) && now.ended + now.refused < next_sequence_) {
+  const bool jobs_will_end = now.ended + now.refused < dealt_with_;
+  if ((will_pass(reason) && jobs_will_end) || reason == pawl::reject::log_full) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return 0;
   }
+  if (cursor_ && !is_of_the_line(reason)) return give_up(reason);
   refuse(line, {0, name(reason), "the scheduler does not take it: " + std::string(name(reason))});
   return 1;
 }
 
+// Another run may take what this one cannot, so nothing is refused for good.
+std::size_t intake::give_up(pawl::reject reason) {
+  trouble_ = "the scheduler takes no more jobs: " + std::string(name(reason));
+  stop_.stop_intake(stop_request::reason::store_failed);
+  stopping_ = true;
+  return 0;
+}
+
 void intake::refuse(const input_line& line, line_mistake mistake) {
+  if (cursor_ && !is_past_) {
+    cursor_->look_ahead(std::span(&line, 1));
+    cursor_->pass(1);
+  }
+  ++dealt_with_;
   auto result = std::make_unique<job_result>();
   result->sequence = next_sequence_++;
   result->line_bytes = line.text.size();
@@ -149,7 +204,7 @@ void intake::refuse(const input_line& line, line_mistake mistake) {
   result->error = std::move(mistake.error);
   if (settings_.kind && !settings_.jsonl) result->kind = name(*settings_.kind);
   counts_.refused();
-  halt_.count_failure();
+  if (!is_past_) halt_.count_failure();
   writer_.hand_over(std::move(result));
 }
 

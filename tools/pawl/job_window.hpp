@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "captured_output.hpp"
@@ -41,6 +42,19 @@ class job_window {
   // Blocks until everything acquired has been released. False: the intake was stopped before.
   bool wait_all_released();
 
+  // Jobs that are there before the first line comes. `bytes`: of those that are not yet released.
+  void adopt(std::uint64_t jobs, std::uint64_t bytes) noexcept {
+    acquired_jobs_.fetch_add(jobs);
+    acquired_bytes_ += bytes;
+  }
+  // No more lines will come.
+  void close() noexcept { closed_.store(true); }
+  // How many jobs there are, once that is known. Any thread.
+  [[nodiscard]] std::optional<std::uint64_t> total() const noexcept {
+    if (!closed_.load()) return std::nullopt;
+    return acquired_jobs();
+  }
+
   [[nodiscard]] std::uint64_t acquired_jobs() const noexcept { return acquired_jobs_.load(); }
 
   void changed() noexcept;
@@ -60,6 +74,7 @@ class job_window {
   const descriptor wake_;
   std::atomic<std::uint64_t> acquired_jobs_{0};  // written by the intake, read for progress
   std::uint64_t acquired_bytes_ = 0;
+  std::atomic<bool> closed_{false};
   std::atomic<bool> waiting_{false};
 };
 

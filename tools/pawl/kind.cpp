@@ -18,6 +18,10 @@ std::string_view name(kind_name which) noexcept {
   return "";
 }
 
+std::string stored_name(kind_name which) {
+  return "run." + std::string(name(which)) + "/1";
+}
+
 namespace {
 
 std::unique_ptr<kind> make_kind(kind_name which, const run_settings& settings,

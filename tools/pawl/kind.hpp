@@ -30,6 +30,8 @@ class kind {
 
 // As on the command line.
 [[nodiscard]] std::string_view name(kind_name which) noexcept;
+// As the scheduler and its store know it.
+[[nodiscard]] std::string stored_name(kind_name which);
 
 // Jobs of this kind wait more than they compute: they get threads of their own.
 [[nodiscard]] constexpr bool is_blocking(kind_name which) noexcept {

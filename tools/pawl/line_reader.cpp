@@ -106,6 +106,7 @@ bool line_reader::fill() {
     if (wait[1].revents != 0) {
       begin_ = scanned_ = end_;  // half a line is none
       skipping_ = false;
+      stopped_ = true;
       return false;
     }
     if (wait[0].revents == 0) continue;

@@ -28,6 +28,10 @@ class line_reader {
   // valid until the next call. False: the input has ended, reading failed, or `stop` came.
   bool next(std::vector<input_line>& lines);
 
+  // The input has ended: next() has given all of it.
+  [[nodiscard]] bool is_at_end() const noexcept {
+    return ended_ && !stopped_ && failed_errno_ == 0;
+  }
   [[nodiscard]] int failed_errno() const noexcept { return failed_errno_; }
 
  private:
@@ -47,6 +51,7 @@ class line_reader {
   std::size_t scanned_ = 0;  // no delimiter between begin_ and here
   std::size_t end_ = 0;      // of what was read
   bool ended_ = false;
+  bool stopped_ = false;
   int failed_errno_ = 0;
 
   bool skipping_ = false;  // inside a line that is too long

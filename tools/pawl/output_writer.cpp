@@ -87,7 +87,7 @@ void output_writer::write(const job_result& result) {
   if (stop_.why() == stop_request::reason::output_failed) {
     // Nobody reads it; why the run ends is said once, not for each job that is ended with it.
   } else if (settings_.form == output_form::jsonl) {
-    write_jsonl(result, settings_, out_);
+    write_jsonl(result, settings_.tag, out_);
   } else {
     write_text(result, out_, errors_);
   }

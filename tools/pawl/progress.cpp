@@ -49,18 +49,19 @@ progress_view progress_meter::look(const totals& now, std::optional<std::uint64_
                                    clock::time_point time) {
   progress_view view;
   view.done = now.ended + now.refused;
-  view.failed = now.dead + now.refused;
+  view.failed = now.dead + now.known_dead + now.refused;
   view.running = now.running();
   view.waiting_for_retry = now.waiting_for_retry();
   view.total = total;
+  const std::uint64_t done_here = view.done - now.known_completed - now.known_dead;
   const double seconds = std::chrono::duration<double>(time - last_time_).count();
   if (seconds > 0) {
     // A third of what is new: a rate one can read, and that follows within a second or two.
-    const double latest = static_cast<double>(view.done - last_done_) / seconds;
+    const double latest = static_cast<double>(done_here - last_done_) / seconds;
     rate_ = has_rate_ ? rate_ + (latest - rate_) / 3 : latest;
     has_rate_ = true;
     last_time_ = time;
-    last_done_ = view.done;
+    last_done_ = done_here;
   }
   view.jobs_per_second = rate_;
   return view;

@@ -40,6 +40,7 @@ class queue_book {
     const auto wanted = settings_.queues.find(name);
     auto options = wanted == settings_.queues.end() ? pawl::queue_options{} : wanted->second;
     options.jobs_max = jobs_max_;
+    options.keep_results = settings_.keeps();
     return engine_.queue(name, options);
   }
 

@@ -80,10 +80,11 @@ void write_text(const job_result& result, output_buffer& out, output_buffer& err
                               shown_input(result), what, tries));
   };
   if (error != 0) complain(fmt::format("cannot read its output back: {}", std::strerror(error)));
+  if (result.is_cut) complain("the store has kept only the beginning of its output");
   if (!result.completed()) complain(result.error);
 }
 
-void write_jsonl(const job_result& result, const run_settings& settings, output_buffer& out) {
+void write_jsonl(const job_result& result, std::string_view tag, output_buffer& out) {
   std::string text = "{\"id\":";
   append_text_or_null(text, result.id ? std::to_string(result.id.value) : std::string());
   fmt::format_to(std::back_inserter(text), ",\"line\":{},\"input\":", result.sequence + 1);
@@ -91,7 +92,7 @@ void write_jsonl(const job_result& result, const run_settings& settings, output_
   text += ",\"kind\":";
   append_text_or_null(text, result.kind);
   text += ",\"tag\":";
-  append_text_or_null(text, settings.tag);
+  append_text_or_null(text, tag);
   fmt::format_to(std::back_inserter(text), ",\"state\":\"{}\",\"cause\":", result.state);
   append_text_or_null(text, result.cause);
   fmt::format_to(std::back_inserter(text), ",\"attempts\":{},\"exit_code\":", result.attempts);
@@ -109,7 +110,7 @@ void write_jsonl(const job_result& result, const run_settings& settings, output_
   write_captured(result.output, out);
   out.append(",\"error_output\":");
   write_captured(result.errors, out);
-  out.append("}\n");
+  out.append(result.is_cut ? ",\"cut\":true}\n" : ",\"cut\":false}\n");
 }
 
 }  // namespace pawl_tool

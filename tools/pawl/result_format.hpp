@@ -6,7 +6,6 @@
 
 #include "job_result.hpp"
 #include "output_buffer.hpp"
-#include "settings.hpp"
 
 namespace pawl_tool {
 
@@ -35,6 +34,7 @@ void write_text(const job_result& result, output_buffer& out, output_buffer& err
 //   run_ns
 //   output       what it wrote to standard output
 //   error_output what it wrote to standard error
-void write_jsonl(const job_result& result, const run_settings& settings, output_buffer& out);
+//   cut          true: the store that they come from has kept only the beginning of these two
+void write_jsonl(const job_result& result, std::string_view tag, output_buffer& out);
 
 }  // namespace pawl_tool

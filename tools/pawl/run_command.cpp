@@ -2,6 +2,7 @@
 //   line_reader cuts it; job_window lets it in; intake submits it; the scheduler runs job_runner
 //   for it, which calls a kind, again after a while if it failed and attempts are left;
 //   output_writer writes its result and lets the window forget it.
+// With --store run_store looks first which lines the store has; jobs that it has run at once.
 #include "run_command.hpp"
 
 #include <unistd.h>
@@ -13,10 +14,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "console.hpp"
 #include "dry_run.hpp"
 #include "engine_setup.hpp"
+#include "fresh_store.hpp"
 #include "halt_rule.hpp"
 #include "intake.hpp"
 #include "job_runner.hpp"
@@ -28,6 +31,8 @@
 #include "pawl/scheduler.hpp"
 #include "printable.hpp"
 #include "queue_book.hpp"
+#include "run_store.hpp"
+#include "store_reader.hpp"
 #include "summary.hpp"
 
 namespace pawl_tool {
@@ -35,18 +40,6 @@ namespace pawl_tool {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-std::string text_of(const pawl::failure& trouble) {
-  std::string text(name(trouble.code));
-  if (!trouble.where.empty()) text += " (" + std::string(trouble.where) + ")";
-  if (trouble.sys_errno != 0) text += std::string(": ") + std::strerror(trouble.sys_errno);
-  return text;
-}
-
-// Waits for handlers that run, however long they take; those that do not start any more never will.
-void stop(pawl::scheduler& engine) {
-  static_cast<void>(engine.stop(pawl::duration::max()));
-}
 
 // The scheduler has counted what we have counted.
 bool agrees(const pawl::counters& engine, const totals& ours) {
@@ -65,29 +58,32 @@ class run {
         halt_(settings.halt, stop_) {}
 
   int operator()() {
-    pawl::registry kinds;
-    const intake::kind_refs refs = add_kinds(kinds);
-    auto engine = pawl::scheduler::open(engine_options(settings_, messages_), kinds);
-    if (!engine) return fail("cannot start the scheduler: " + text_of(engine.error()));
-    queue_book queues(**engine, settings_, jobs_max(settings_));
-    const auto queue = queues.open();
-    if (!queue) return fail("cannot make a queue: " + text_of(queue.error()));
     if (::isatty(STDIN_FILENO) == 1 && !settings_.quiet) {
       messages_.message("reading lines from the terminal; Ctrl-D ends them");
     }
-
-    intake lines(settings_, **engine, queues, refs, window_, counts_, writer_, halt_);
     line_reader reader(STDIN_FILENO, stop_.intake_descriptor(), settings_.delimiter,
                        line_bytes_max);
     progress_meter meter(start_);
-    {
-      const monitor watcher(messages_, stop_, settings_.quiet ? nullptr : look_at(lines, meter));
-      lines.run(reader);
-      window_.wait_all_released();
-      stop(**engine);
-      writer_.close();
+    std::optional<monitor> watcher(std::in_place, messages_, stop_,
+                                   settings_.quiet ? nullptr : look_at(meter));
+    taken_run taken;
+    if (settings_.keeps()) {
+      if (const auto refused = take_up(settings_, reader, taken)) return refuse(*refused);
+      if (stop_.intake_stopped() || reader.failed_errno() != 0) return finish({}, reader);
+      show_known(taken.known);
     }
-    return finish((*engine)->read_counters(), reader.failed_errno());
+    pawl::registry kinds;
+    const intake::kind_refs refs = add_kinds(kinds);
+    auto engine = pawl::scheduler::open(engine_options(settings_, messages_), kinds);
+    if (!engine) return fail_to_open(engine.error());
+    if (const auto exit_code = drive(**engine, refs, reader, taken)) return *exit_code;
+    // Handlers that run may take as long as they like; those that do not start any more never will.
+    const pawl::status closed = (*engine)->stop(pawl::duration::max());
+    writer_.close();
+    watcher.reset();
+    const int exit_code = finish((*engine)->read_counters(), reader);
+    if (closed || !settings_.keeps()) return exit_code;
+    return fail("the store could not be closed in order: " + text_of(closed.error()));
   }
 
  private:
@@ -99,21 +95,46 @@ class run {
       job_runner& runner =
           runners_.emplace_back(settings_, which, *does, stop_, counts_, window_, writer_, halt_);
       refs[static_cast<std::size_t>(which)] =
-          kinds.add("run." + std::string(name(which)) + "/1", &job_runner::call, &runner,
-                    options_for(settings_));
+          kinds.add(stored_name(which), &job_runner::call, &runner, options_for(settings_));
     }
     return refs;
   }
 
-  std::function<progress_view()> look_at(const intake& lines, progress_meter& meter) {
-    return [this, &lines, &meter] {
-      std::optional<std::uint64_t> total;
-      if (lines.ended()) total = window_.acquired_jobs();
-      return meter.look(counts_.read(), total, clock::now());
-    };
+  // What the store has of lines is output like any other, and comes first.
+  void show_known(stored_run& known) {
+    counts_.known(known.completed, known.dead(), known.between_attempts);
+    window_.adopt(known.ended.size() + known.live_jobs, known.live_bytes);
+    for (auto& result : known.ended) writer_.hand_over(std::move(result));
+    known.ended.clear();
   }
 
-  int finish(const pawl::counters& engine, int read_errno) {
+  // Lets all lines run. An exit code: it could not begin.
+  std::optional<int> drive(pawl::scheduler& engine, const intake::kind_refs& refs,
+                           line_reader& reader, taken_run& taken) {
+    queue_book queues(engine, settings_, jobs_max(settings_));
+    const auto queue = queues.open();
+    if (!queue) return fail("cannot make a queue: " + text_of(queue.error()));
+    intake lines(settings_, engine, queues, refs, window_, counts_, writer_, halt_, stop_);
+    if (settings_.keeps()) {
+      if (const auto refused = check_taken(settings_, taken.known)) return refuse(*refused);
+      const auto source = engine.source(input_source_name);
+      if (!source) return fail("cannot make a source: " + text_of(source.error()));
+      input_position at = taken.input.at;
+      at.command = hash_of_command(settings_);
+      lines.keep_position(*source, at);
+    }
+    lines.run(reader, std::move(taken.input));
+    window_.wait_all_released();
+    trouble_ = lines.trouble();
+    return std::nullopt;
+  }
+
+  std::function<progress_view()> look_at(progress_meter& meter) {
+    return [this, &meter] { return meter.look(counts_.read(), window_.total(), clock::now()); };
+  }
+
+  int finish(const pawl::counters& engine, const line_reader& reader) {
+    const int read_errno = reader.failed_errno();
     const bool halted = stop_.why() == stop_request::reason::halted;
     const run_outcome outcome{counts_.read(), window_.acquired_jobs(), clock::now() - start_,
                               halted};
@@ -123,6 +144,9 @@ class run {
                       ? "nobody reads standard output any more; stopped after " +
                             std::to_string(outcome.counts.ended) + " jobs"
                       : std::string("cannot write standard output: ") + std::strerror(error));
+    }
+    if (stop_.why() == stop_request::reason::store_failed) {
+      return fail(!trouble_.empty() ? trouble_ : "there is no memory for more results");
     }
     if (!settings_.quiet && outcome.submitted > 0) {
       messages_.write(summary_text(settings_, outcome, counts_));
@@ -138,6 +162,17 @@ class run {
     }
     if (outcome.submitted == 0) return fail("standard input holds no line: nothing was run");
     return exit_code_of(outcome);
+  }
+
+  int refuse(const refusal& why) {
+    messages_.message(printable(settings_.store) + ": " + why.why);
+    return why.exit_code;
+  }
+
+  int fail_to_open(const pawl::failure& why) {
+    if (!settings_.keeps()) return fail("cannot start the scheduler: " + text_of(why));
+    if (why.code != pawl::errc::busy) return refuse({exit_code_of(why), text_of(why)});
+    return refuse({exit_refused, held_text(settings_.store)});
   }
 
   int fail(const std::string& why) {
@@ -156,6 +191,7 @@ class run {
   output_writer writer_;
   halt_rule halt_;
   std::deque<job_runner> runners_;
+  std::string trouble_;  // of the intake
 };
 
 }  // namespace

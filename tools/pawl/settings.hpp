@@ -12,6 +12,7 @@
 #include "pawl/job.hpp"
 #include "pawl/options.hpp"
 #include "pawl/retry.hpp"
+#include "program_exit.hpp"
 
 namespace pawl_tool {
 
@@ -19,13 +20,6 @@ enum class kind_name { digest, exec, noop, sleep };
 inline constexpr kind_name all_kinds[] = {kind_name::digest, kind_name::exec, kind_name::noop,
                                           kind_name::sleep};
 enum class output_form { text, jsonl };
-
-// Exit codes. Those of other commands of this program follow the same list.
-inline constexpr int exit_all_completed = 0;
-inline constexpr int exit_none_completed = 1;  // also: standard output or input failed
-inline constexpr int exit_usage = 2;
-inline constexpr int exit_some_died = 8;
-inline constexpr int exit_interrupted = 130;
 
 // With the bytes of one line, a job's payload is at most 1 MiB: the limit of the library.
 inline constexpr std::size_t line_bytes_max = (std::size_t{1} << 20) - 16;
@@ -64,7 +58,13 @@ struct run_settings {
   unsigned lane_word = 0;   // which word of a line is the key of its lane, from 1; 0: none is
   std::string lane_member;  // jsonl: which member is; empty: none is
 
+  std::string store;        // its directory; empty: all is in memory
+  bool begin_anew = false;  // what the store holds is thrown away
+
   std::uint64_t halt = 0;  // stop the intake after so many failures; 0: never
+
+  // Jobs and their results are in a store.
+  [[nodiscard]] bool keeps() const noexcept { return !store.empty(); }
 };
 
 }  // namespace pawl_tool

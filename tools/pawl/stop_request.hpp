@@ -14,7 +14,7 @@ namespace pawl_tool {
 
 class stop_request {
  public:
-  enum class reason { none, halted, interrupted, output_failed };
+  enum class reason { none, halted, interrupted, output_failed, store_failed };
 
   stop_request() : intake_event_(make_event()), now_event_(make_event()) {}
 

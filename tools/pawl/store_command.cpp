@@ -33,6 +33,8 @@ int do_verb(const store_session& with) {
     case store_verb::jobs_ls:
     case store_verb::dead_ls:
       return list_jobs(with);
+    case store_verb::jobs_results:
+      return list_results(with);
     case store_verb::jobs_show:
     case store_verb::dead_show:
       return show_job(with);

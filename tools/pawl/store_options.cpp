@@ -28,6 +28,7 @@ constexpr verb_name verbs[] = {
     {"store", "check", store_verb::store_check, "the log and the directory, with all findings"},
     {"jobs", "ls", store_verb::jobs_ls, "the jobs that go on"},
     {"jobs", "show", store_verb::jobs_show, "all that is known of one job, dead or not"},
+    {"jobs", "results", store_verb::jobs_results, "what completed jobs have left behind"},
     {"dead", "ls", store_verb::dead_ls, "the dead jobs"},
     {"dead", "show", store_verb::dead_show, "all that is known of one dead job, with its errors"},
 };
@@ -51,8 +52,10 @@ void add_filters(CLI::App& to, store_verb verb, store_options& typed) {
   }
   if (shows_records(verb) || verb == store_verb::wal_stat)
     to.add_option("--lsn", typed.lsns, "of these log sequence numbers")->option_text("A..B");
-  if (shows_records(verb) || lists_jobs(verb)) {
+  const bool lists_results = verb == store_verb::jobs_results;
+  if (shows_records(verb) || lists_jobs(verb) || lists_results)
     to.add_option("--id", typed.id, "of this job")->option_text("ID");
+  if (shows_records(verb) || lists_jobs(verb)) {
     to.add_option("--queue", asked.queue, "of jobs in this queue")->option_text("NAME");
   }
   if (shows_records(verb))
@@ -62,7 +65,7 @@ void add_filters(CLI::App& to, store_verb verb, store_options& typed) {
     to.add_option("--kind", asked.kind, "jobs of this kind")->option_text("NAME");
   if (verb == store_verb::jobs_ls)
     to.add_option("--state", asked.state, "ready, scheduled or dead")->option_text("STATE");
-  if (in_time && verb != store_verb::wal_stat)
+  if ((in_time && verb != store_verb::wal_stat) || lists_results)
     to.add_option(
           "--limit", asked.limit,
           verb == store_verb::wal_tail ? "the last N of what is there; default: 10" : "at most N")
@@ -81,7 +84,9 @@ void add_verb(CLI::App& command, const verb_name& v, store_options& typed) {
     verb.add_flag("--payload", typed.asked.payload, "payloads too");
   if (v.is == store_verb::wal_tail)
     verb.add_flag("--no-follow", typed.no_follow, "end after what is there");
-  verb.add_option("-o,--output", typed.form, "table, or jsonl: one object per line")
+  verb.add_option("-o,--output", typed.form,
+                  v.is == store_verb::jobs_results ? "text, or jsonl: one object per line"
+                                                   : "table, or jsonl: one object per line")
       ->option_text("FORM");
   verb.add_flag("-q,--quiet", typed.asked.quiet, "no line that says as of when");
 }
@@ -147,9 +152,11 @@ std::optional<store_verb> chosen_verb(const CLI::App& app) {
 
 std::string settle(store_options& typed, std::uint64_t now_wall_ns) {
   store_query& asked = typed.asked;
-  if (typed.form != "table" && typed.form != "jsonl")
-    return "--output: " + printable(typed.form) + " is neither table nor jsonl";
-  asked.form = typed.form == "jsonl" ? list_form::jsonl : list_form::table;
+  const std::string plain = asked.verb == store_verb::jobs_results ? "text" : "table";
+  const std::string form = typed.form.value_or(plain);
+  if (form != plain && form != "jsonl")
+    return "--output: " + printable(form) + " is neither " + plain + " nor jsonl";
+  asked.form = form == "jsonl" ? list_form::jsonl : list_form::table;
   asked.follow = !typed.no_follow;
   if (asked.directory.empty()) return "DIR is empty";
   if (asked.record && !is_record_kind(*asked.record))

@@ -16,7 +16,7 @@ namespace pawl_tool {
 // As typed; all verbs share it, since one is asked for.
 struct store_options {
   store_query asked;
-  std::string form = "table";
+  std::optional<std::string> form;  // default: that without JSON
   std::optional<std::string> since;
   std::optional<std::string> until;
   std::optional<std::string> lsns;
@@ -30,7 +30,7 @@ void add_store_commands(CLI::App& app, store_options& typed);
 // Which verb of which command `app` has read; nothing: none of these.
 [[nodiscard]] std::optional<store_verb> chosen_verb(const CLI::App& app);
 
-// Completes typed.asked. Returns what is wrong, for a person; empty: nothing is.
+// Completes typed.asked, whose verb is there. Returns what is wrong, for a person; empty: nothing is.
 [[nodiscard]] std::string settle(store_options& typed, std::uint64_t now_wall_ns);
 
 }  // namespace pawl_tool

@@ -7,15 +7,10 @@
 #include <string>
 
 #include "lsn_range.hpp"
+#include "program_exit.hpp"
 #include "row_writer.hpp"
 
 namespace pawl_tool {
-
-// Beside those of settings.hpp.
-inline constexpr int exit_failed = 1;
-inline constexpr int exit_not_found = 3;
-inline constexpr int exit_refused = 4;  // it is there, but not in a state for this
-inline constexpr int exit_damaged = 5;
 
 enum class store_verb : std::uint8_t {
   wal_ls,
@@ -27,6 +22,7 @@ enum class store_verb : std::uint8_t {
   store_check,
   jobs_ls,
   jobs_show,
+  jobs_results,
   dead_ls,
   dead_show,
 };

@@ -24,15 +24,18 @@ std::string summary_text(const run_settings& settings, const run_outcome& outcom
                          const tally& times) {
   const totals& counts = outcome.counts;
   const std::uint64_t done = counts.ended + counts.refused;
+  const std::uint64_t known = counts.known_completed + counts.known_dead;
   const double seconds = std::chrono::duration<double>(outcome.wall).count();
   const std::string_view what = settings.kind ? name(*settings.kind) : "--jsonl";
   std::string text = fmt::format(
       "pawl run {}{}{}: {} jobs in {}, {} jobs/s\n", what, settings.tag.empty() ? "" : " ",
       settings.tag.empty() ? "" : printable(settings.tag), with_commas(done),
       short_time(static_cast<std::uint64_t>(outcome.wall.count())),
-      with_commas(static_cast<std::uint64_t>(static_cast<double>(done) / seconds)));
-  text += fmt::format("  completed {}, dead {}", with_commas(counts.completed),
-                      with_commas(counts.dead));
+      with_commas(static_cast<std::uint64_t>(static_cast<double>(done - known) / seconds)));
+  text +=
+      fmt::format("  completed {}, dead {}", with_commas(counts.completed + counts.known_completed),
+                  with_commas(counts.dead + counts.known_dead));
+  if (known > 0) text += fmt::format(" ({} of them before)", with_commas(known));
   if (counts.refused > 0) text += ", refused " + with_commas(counts.refused);
   if (counts.retried > 0) text += ", retried " + with_commas(counts.retried);
   if (counts.timed_out > 0) text += ", timed out " + with_commas(counts.timed_out);
@@ -53,8 +56,9 @@ std::string summary_text(const run_settings& settings, const run_outcome& outcom
 
 int exit_code_of(const run_outcome& outcome) noexcept {
   if (outcome.halted) return exit_some_died;
-  if (outcome.counts.completed == 0) return exit_none_completed;
-  return outcome.counts.completed == outcome.submitted ? exit_all_completed : exit_some_died;
+  const std::uint64_t completed = outcome.counts.completed + outcome.counts.known_completed;
+  if (completed == 0) return exit_none_completed;
+  return completed == outcome.submitted ? exit_all_completed : exit_some_died;
 }
 
 }  // namespace pawl_tool

@@ -46,6 +46,16 @@ void tally::attempt_ended(pawl::job_state now, bool timed_out,
   }
 }
 
+void tally::interrupted() noexcept {
+  mine().interrupted.fetch_add(1);
+}
+
+void tally::known(std::uint64_t completed, std::uint64_t dead, std::uint64_t failed) noexcept {
+  known_completed_.store(completed);
+  known_dead_.store(dead);
+  known_failed_.store(failed);
+}
+
 void tally::refused() noexcept {
   mine().refused.fetch_add(1);
 }
@@ -68,8 +78,12 @@ totals tally::read() const noexcept {
     sum.restarted += s.restarted.load();
     sum.retried += s.retried.load();
     sum.timed_out += s.timed_out.load(relaxed);
+    sum.interrupted += s.interrupted.load();
   }
-  sum.ended = sum.completed + sum.dead;
+  sum.known_completed = known_completed_.load();
+  sum.known_dead = known_dead_.load();
+  sum.known_failed = known_failed_.load();
+  sum.ended = sum.completed + sum.dead + sum.known_completed + sum.known_dead;
   return sum;
 }
 
