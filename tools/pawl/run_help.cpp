@@ -11,6 +11,7 @@ const char* const run_help = R"(Examples:
   cat posts | pawl run -j 8 --lane 1 -- ./post {}
   seq 10 | pawl run -o jsonl -- sh -c 'echo $(($1 * $1))' sh {} | jq .output
   echo '{"kind": "exec", "payload": ["ls", "-l"], "delay": "2s"}' | pawl run --jsonl
+  find / -name '*.iso' | pawl run --store isos digest > digests
   yes | head -n 10000000 | pawl run noop
 
 Runs one job for each line of standard input.
@@ -64,7 +65,17 @@ that the scheduler needs for them, and the input is read no faster. A line may h
 and waits for the jobs that run, but not for those that wait to be tried again; a second one ends
 them. --halt N stops it in the same way once N jobs have died, or lines were no jobs.
 
+Stores: with --store DIR jobs and what becomes of them are kept in DIR. The same command with the same
+input, typed again after a crash, Ctrl-C or --halt, goes on where it stopped: every line runs, and none
+runs again whose end is on the disk; one that had just ended may, or that ran. First it prints what is
+known already, so what it prints is whole each time, each line once; dead ones without their output, and
+of a longer output the first 64 KB (pawl jobs results DIR prints completed ones at any time). More lines
+may have been added to the end of the input; if it begins otherwise, or the command is another, nothing
+is changed. What is said of speed, order, limits, attempts and output may differ. --new begins anew.
+All results are in memory, so that it grows with the input.
+
 Exit codes: 0 all jobs completed, 8 some died or --halt, 1 none completed or output failed, 2 wrong
-usage, 130 interrupted.)";
+usage, 130 interrupted. Of a store: 3 there is no place for it, 4 it is that of another input, another
+command, another program, or a process has it open; 5 it is damaged.)";
 
 }  // namespace pawl_tool

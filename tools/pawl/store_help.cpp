@@ -27,8 +27,11 @@ the directory is left over, is no part of a store, or would keep a scheduler fro
 constexpr std::string_view jobs = R"(Examples:
   pawl jobs ls jobs --queue mail --state scheduled --limit 20
   pawl jobs show jobs 68719476737 --payload
+  pawl jobs results jobs -o jsonl | jq .output
 
 Looks at the jobs of a store, as an opening would find them.
+results prints what completed jobs have left behind, oldest first: of pawl run --store what it has printed,
+as text or JSON; of other programs the bytes as they are.
 State ready: it waits for its turn, or runs; a log
 does not say which. State scheduled: it is due later. Dead ones are shown with --state dead, or by pawl dead.)";
 
