@@ -239,6 +239,57 @@ TEST_F(run_store, dead_lines_are_told_again_and_do_not_run_again) {
   EXPECT_EQ(members(again.output, "state").at(1), "\"dead\"");
 }
 
+// Method: the file `starts` has a line for each start. It is killed while the job waits for its next one.
+TEST_F(run_store, attempts_count_on_after_a_kill) {
+  const std::string starts = folder_.path() + "/starts";
+  const auto typed = [&](const std::string& backoff) {
+    return command({"--attempts", "3", "--backoff", backoff, "-o", "jsonl"},
+                   "echo >>" + starts + "; [ $(wc -l <" + starts + ") = 3 ] || exit 1; ");
+  };
+  {
+    pawl_process process(typed("3s,jitter=none"));
+    process.write("a\n");
+    ASSERT_TRUE(becomes_true([&] {
+      return contains(run_pawl({"jobs", "ls", store(), "-q"}, "").output, "scheduled");
+    }));
+    process.send(SIGKILL);
+    process.wait();
+  }
+  const process_end end = run_pawl(typed("1ms"), "a\n");
+  EXPECT_EQ(end.exit_code, 0) << end.errors;
+  EXPECT_EQ(members(end.output, "attempts"), words{"3"});
+  EXPECT_EQ(runs().at("a"), 3);
+}
+
+// Method: killed while jobs of both forms run, in a queue that the next process hears of from its store only.
+TEST_F(run_store, jobs_as_json_go_on_in_their_queues) {
+  const std::string go = folder_.path() + "/go";
+  const std::string wait =
+      "echo $1 >>" + oracle() + "; while [ ! -e " + go + " ]; do sleep 0.02; done; echo out $1";
+  const words typed = {"run", "--store", store(), "-q", "--jsonl", "--keep-order", "-j", "2"};
+  const auto line = [&](const std::string& word) {
+    return R"({"kind":"exec","payload":["sh","-c",")" + wait + R"(","sh",")" + word +
+           R"("],"queue":"other","timeout":"1h"})" + '\n';
+  };
+  const std::string input = line("1") + line("2") + "{\"kind\":\"noop\"}\n" + line("3");
+  {
+    pawl_process process(typed);
+    process.write(input);
+    ASSERT_TRUE(becomes_true([&] { return runs().size() == 2; }));
+    process.send(SIGKILL);
+    process.wait();
+  }
+  folder_.add("go", "");
+  for (int i = 0; i < 2; ++i) {
+    const process_end end = run_pawl(typed, input);
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    EXPECT_EQ(end.output, outputs(1, 3));
+  }
+  EXPECT_EQ(runs().at("1"), 2);
+  EXPECT_EQ(runs().at("3"), 1);
+  EXPECT_EQ(sorted(lines_of(results().output)), lines_of(outputs(1, 3)));
+}
+
 TEST_F(run_store, refused_lines_are_refused_again) {
   const std::string job = R"({"kind":"exec","payload":["echo","x"]})";
   const words again = {"run", "--store", store(), "--jsonl", "--keep-order", "-o", "jsonl"};
@@ -279,6 +330,18 @@ TEST_F(run_store, a_long_output_is_kept_as_far_as_there_is_room) {
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_GT(again.output.size(), 60'000u);
   EXPECT_TRUE(contains(again.errors, "kept only the beginning of its output")) << again.errors;
+}
+
+// Method: a record of a log that its last frame says was durable is spoilt.
+TEST_F(run_store, a_damaged_store_is_left_as_it_is) {
+  ASSERT_EQ(run_pawl(command(), "a\n").exit_code, 0);
+  const std::string segment = store() + "/wal-0000000000000001.seg";
+  overwrite(segment, 4'096 + 100, "spoilt");
+  const std::string before = content_of(segment);
+  const process_end end = run_pawl(command(), "a\n");
+  EXPECT_EQ(end.exit_code, 5) << end.errors;
+  EXPECT_EQ(content_of(segment), before);
+  EXPECT_EQ(run_pawl(command({"--new"}), "a\n").exit_code, 0);
 }
 
 TEST_F(run_store, results_are_listed_by_id) {
