@@ -37,7 +37,7 @@ struct totals {
     return failed > restarted ? failed - restarted : 0;
   }
   [[nodiscard]] std::uint64_t running() const noexcept {
-    const std::uint64_t over = completed + dead + retried + interrupted;
+    const std::uint64_t over = ended - known_completed - known_dead + retried + interrupted;
     return started > over ? started - over : 0;
   }
 };
