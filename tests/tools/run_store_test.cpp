@@ -175,7 +175,15 @@ TEST_F(run_store, new_throws_away_what_was_there_and_nothing_else) {
   EXPECT_EQ(end.output, "out x\n");
   EXPECT_EQ(results().output, "out x\n");
   EXPECT_EQ(content_of(store() + "/mine"), "keep");
-  EXPECT_EQ(run_pawl({"run", "--new", "noop"}, "a\n").exit_code, 2);
+}
+
+TEST_F(run_store, options_that_make_no_sense_together_are_wrong_usage) {
+  for (const words& typed :
+       {words{"--new"}, words{"--store", ""}, words{"--store", store(), "--memory", "64MB"}}) {
+    words all = {"run", "noop"};
+    all.insert(all.end(), typed.begin(), typed.end());
+    EXPECT_EQ(run_pawl(all, "a\n").exit_code, 2);
+  }
 }
 
 TEST_F(run_store, a_store_that_is_held_is_refused_with_who_holds_it) {

@@ -132,7 +132,7 @@ command_line parse_command_line(int count, char** words_given) {
                  "most memory of the scheduler, such as 64MB; default: what --window takes")
       ->transform(CLI::AsSizeValue(false))
       ->option_text("SIZE");
-  run.add_option("--store", settings.store, "keeps jobs and results in DIR, to go on after a crash")
+  run.add_option("--store", typed.store, "keeps jobs and results in DIR, to go on after a crash")
       ->option_text("DIR");
   run.add_flag("--new", settings.begin_anew, "throws away what DIR holds");
   run.add_option("--for", typed.sleep_for, "kind sleep: how long, such as 200ms")

@@ -121,7 +121,9 @@ std::string settle_input(const typed_options& typed, run_settings& settings) {
 }
 
 // Results that are kept are in memory, too, and grow with the input.
-std::string settle_store(const run_settings& settings) {
+std::string settle_store(const typed_options& typed, run_settings& settings) {
+  settings.store = typed.store.value_or("");
+  if (typed.store && settings.store.empty()) return "--store: DIR is empty";
   if (settings.begin_anew && !settings.keeps()) return "--new is for --store DIR";
   if (settings.keeps() && settings.memory_bytes != 0) return "--memory goes without --store";
   return {};
@@ -162,7 +164,7 @@ std::string settle(const typed_options& typed, run_settings& settings) {
   std::string mistake = settle_kind(typed, settings);
   if (mistake.empty()) mistake = settle_names(typed, settings);
   if (mistake.empty()) mistake = settle_input(typed, settings);
-  if (mistake.empty()) mistake = settle_store(settings);
+  if (mistake.empty()) mistake = settle_store(typed, settings);
   if (mistake.empty()) mistake = settle_sleep(typed, settings);
   if (mistake.empty()) mistake = settle_time("--timeout", typed.timeout, settings.timeout);
   if (mistake.empty()) mistake = settle_time("--after", typed.after, settings.after);

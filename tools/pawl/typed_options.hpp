@@ -23,6 +23,7 @@ struct typed_options {
   std::optional<std::string> rate;
   std::vector<std::string> queues;
   std::optional<std::string> lane;
+  std::optional<std::string> store;
 };
 
 // Completes `settings`, where the options that are a number or a name are already. Returns what is
