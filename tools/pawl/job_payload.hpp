@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -58,18 +59,18 @@ inline std::chrono::nanoseconds waited(std::int64_t due_ns, std::int64_t began_n
 
 // Returns how many bytes that were.
 inline std::size_t append_payload(std::vector<std::byte>& to, const payload& p) {
-  const std::size_t before = to.size();
-  const std::size_t bytes = payload_head_bytes + p.body_bytes();
-  to.resize(before + bytes);
-  pawl::byte_writer out{std::span(to).subspan(before)};
-  out.u64((p.sequence & sequence_mask) | (p.has_line_hash ? payload_mark::has_line_hash : 0) |
-          (p.timeout.count() != 0 ? payload_mark::has_timeout : 0) |
-          (p.is_words ? payload_mark::is_words : 0));
-  out.u64(static_cast<std::uint64_t>(p.due_ns));
+  std::array<std::byte, payload_head_bytes + 16> parts;
+  pawl::byte_writer out(parts);
+  out.numbers((p.sequence & sequence_mask) | (p.has_line_hash ? payload_mark::has_line_hash : 0) |
+                  (p.timeout.count() != 0 ? payload_mark::has_timeout : 0) |
+                  (p.is_words ? payload_mark::is_words : 0),
+              static_cast<std::uint64_t>(p.due_ns));
   if (p.timeout.count() != 0) out.u64(static_cast<std::uint64_t>(p.timeout.count()));
   if (p.has_line_hash) out.u64(p.line_hash);
-  out.bytes(pawl::as_bytes(p.text));
-  return bytes;
+  const auto text = pawl::as_bytes(p.text);
+  to.insert(to.end(), parts.data(), parts.data() + out.size());
+  to.insert(to.end(), text.begin(), text.end());
+  return out.size() + text.size();
 }
 
 // The text stays where it is. Nothing: these bytes are no payload of ours.
