@@ -259,13 +259,14 @@ struct bulk {
     const unsigned b = band_of(spec.options.priority);
     if ((held == places.size() || b != band) && !flush()) return reject::memory;
     band = b;
+    // Before this one's room is counted with that of what is held.
+    if (!is_bare || last_cursor != nullptr) [[unlikely]] {
+      if (!goes_with_held(spec.options, plain) && !flush()) return reject::memory;
+    }
     if (a.queue.has_log()) [[unlikely]] {
       if (const reject r = make_log_room(spec, plain); r != reject::none) return r;
     }
-    if (!is_bare || last_cursor != nullptr) [[unlikely]] {
-      if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
-      if (!goes_with_held(spec.options, plain) && !flush()) return reject::memory;
-    }
+    if (!plain && spec.options.unique != nullptr) return add_unique(spec, id);
     const std::uint32_t slot_index = a.context.take_slot(a.c.jobs);
     if (slot_index == thread_context::no_slot) return reject::memory;
     if (credits == 0) {
