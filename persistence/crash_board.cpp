@@ -18,14 +18,14 @@ namespace pawl {
 namespace {
 
 constexpr const char* board_name = "board";
-constexpr std::array<std::byte, 8> magic{std::byte{0x89}, std::byte{0x50}, std::byte{0x57},
-                                         std::byte{0x4c}, std::byte{0x42}, std::byte{0x0d},
-                                         std::byte{0x0a}, std::byte{0x1a}};
+constexpr std::array<std::byte, 8> board_magic{std::byte{0x89}, std::byte{0x50}, std::byte{0x57},
+                                               std::byte{0x4c}, std::byte{0x42}, std::byte{0x0d},
+                                               std::byte{0x0a}, std::byte{0x1a}};
 constexpr std::size_t fields_bytes = 56;
 constexpr std::size_t crc_offset = block_bytes - 4;
 constexpr std::uint32_t lines_max = 1u << 20;
 
-failure failed(int error, std::string_view where) noexcept {
+failure board_failure(int error, std::string_view where) noexcept {
   const bool is_full = error == ENOSPC || error == EDQUOT;
   return {.code = is_full ? errc::no_space : errc::io, .sys_errno = error, .where = where};
 }
@@ -47,7 +47,7 @@ int allocate(int fd, std::size_t bytes) noexcept {
 
 void encode_header(std::span<std::byte> block, const board_identity& whose, std::uint32_t lines) {
   byte_writer w(block);
-  w.bytes(magic);
+  w.bytes(board_magic);
   w.u16(format_major);
   w.u16(format_minor);
   w.u32(lines);
@@ -62,7 +62,7 @@ void encode_header(std::span<std::byte> block, const board_identity& whose, std:
 // How many lines there are; none: this is not the board that `whose` tells of.
 std::uint32_t lines_of(byte_span block, const board_identity& whose) {
   byte_reader r(block);
-  if (r.array<8>() != magic || r.u16() != format_major) return 0;
+  if (r.array<8>() != board_magic || r.u16() != format_major) return 0;
   r.u16();
   const std::uint32_t lines = r.u32();
   const bool is_ours = r.array<16>() == whose.directory_id && r.u64() == whose.epoch &&
@@ -80,7 +80,7 @@ result<std::vector<std::byte>> read_file(int fd) {
     const ssize_t n =
         ::pread(fd, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failed(errno, "board: read");
+    if (n < 0) return board_failure(errno, "board: read");
     filled += static_cast<std::size_t>(n);
     if (n != 0 && filled < bytes_of(lines_max)) continue;
     bytes.resize(filled);
@@ -113,7 +113,7 @@ result<std::vector<crash_note>> read_crash_board(const std::string& directory,
   const descriptor file(::open(path_in(directory).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno == ENOENT) return std::vector<crash_note>();
-    return failed(errno, "board: open");
+    return board_failure(errno, "board: open");
   }
   const auto bytes = read_file(file.get());
   if (!bytes) return bytes.error();
@@ -125,13 +125,13 @@ result<crash_board> crash_board::make(const std::string& directory, const board_
   PAWL_CHECK(lines <= lines_max);
   const descriptor file(::open(path_in(directory).c_str(),
                                O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) return failed(errno, "board: make");
+  if (file.get() < 0) return board_failure(errno, "board: make");
   const std::size_t bytes = bytes_of(lines);
   if (const int error = allocate(file.get(), bytes); error != 0) {
-    return failed(error, "board: allocate");
+    return board_failure(error, "board: allocate");
   }
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  if (memory == MAP_FAILED) return failed(errno, "board: map");
+  if (memory == MAP_FAILED) return board_failure(errno, "board: map");
   crash_board board(memory, bytes);
   std::byte* const begin = static_cast<std::byte*>(memory);
   for (std::uint32_t i = 0; i < lines; ++i) {

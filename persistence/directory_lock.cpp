@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* lock_name = "lock";
 
-failure failed(int error, std::string_view where) noexcept {
+failure directory_failure(int error, std::string_view where) noexcept {
   if (error == ENOENT)
     return {.code = errc::not_found, .where = "directory: there is none above it"};
   if (error == ENOTDIR || error == ELOOP)
@@ -37,21 +37,22 @@ std::string parent_of(std::string path) {
 // So that the name of a directory that is new stays.
 status sync_parent(const std::string& directory) {
   const descriptor parent(::open(parent_of(directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.get() < 0) return failed(errno, "directory: open the one above it");
-  if (::fsync(parent.get()) != 0) return failed(errno, "directory: sync the one above it");
+  if (parent.get() < 0) return directory_failure(errno, "directory: open the one above it");
+  if (::fsync(parent.get()) != 0)
+    return directory_failure(errno, "directory: sync the one above it");
   return std::monostate{};
 }
 
 status make_directory(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0700) == 0) return sync_parent(directory);
   if (errno == EEXIST) return std::monostate{};
-  return failed(errno, "directory: make");
+  return directory_failure(errno, "directory: make");
 }
 
 // Nobody else's file is made or changed.
 status check_owner(int directory) {
   struct stat is {};
-  if (::fstat(directory, &is) != 0) return failed(errno, "directory: stat");
+  if (::fstat(directory, &is) != 0) return directory_failure(errno, "directory: stat");
   if (is.st_uid != ::geteuid()) {
     return failure{.code = errc::invalid, .where = "directory: it belongs to somebody else"};
   }
@@ -75,16 +76,16 @@ result<directory_lock> directory_lock::acquire(const std::string& directory,
   if (status s = make_directory(directory); !s) return s.error();
   const descriptor folder(
       ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (folder.get() < 0) return failed(errno, "directory: open");
+  if (folder.get() < 0) return directory_failure(errno, "directory: open");
   if (status s = check_owner(folder.get()); !s) return s.error();
   descriptor file(
       ::openat(folder.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) return failed(errno, "lock: open");
+  if (file.get() < 0) return directory_failure(errno, "lock: open");
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK)
       return failure{.code = errc::busy, .where = "lock: somebody else has the directory open"};
-    return failed(errno, "lock: flock");
+    return directory_failure(errno, "lock: flock");
   }
   write_text(file.get(), boot_id);
   return directory_lock(file.release(), ::getpid());

@@ -10,8 +10,8 @@
 namespace pawl {
 namespace {
 
-constexpr std::uint32_t magic = 0x4d415246;
-constexpr std::size_t crc_from = 8;  // what comes before is the magic and the CRC itself
+constexpr std::uint32_t frame_magic = 0x4d415246;
+constexpr std::size_t crc_from = 8;  // what comes before is the frame_magic and the CRC itself
 constexpr std::uint16_t known_flags = closes_cut | seal | completes_base;
 
 std::uint32_t crc_of(const frame_place& place, byte_span frame) noexcept {
@@ -43,7 +43,7 @@ bool flags_fit(std::uint16_t flags, std::uint16_t chunks) noexcept {
 std::optional<frame_view> frame_view::at(const frame_place& place, std::uint64_t epoch,
                                          byte_span bytes) noexcept {
   byte_reader r(bytes.first(std::min(bytes.size(), frame_head_bytes)));
-  const bool is_frame = r.u32() == magic;
+  const bool is_frame = r.u32() == frame_magic;
   frame_view f;
   f.crc_ = r.u32();
   f.size_ = r.u32();
@@ -128,7 +128,7 @@ frame_builder::finished frame_builder::finish(const frame_head& head,
   const std::span<std::byte> frame = room_.first(size());
   std::memset(frame.data() + used_, 0, frame.size() - used_);  // nothing of an older frame goes out
   byte_writer w(frame);
-  w.u32(magic);
+  w.u32(frame_magic);
   w.u32(0);
   w.u32(static_cast<std::uint32_t>(frame.size()));
   w.u32(static_cast<std::uint32_t>(used_));

@@ -5,10 +5,10 @@ namespace pawl {
 namespace {
 
 // Bits of a change's `with`, in the order of their fields.
-constexpr unsigned with_due = 1u << 0;
-constexpr unsigned with_priority = 1u << 1;
-constexpr unsigned with_queue = 1u << 2;
-constexpr unsigned with_known = (1u << 3) - 1;
+constexpr unsigned change_with_due = 1u << 0;
+constexpr unsigned change_with_priority = 1u << 1;
+constexpr unsigned change_with_queue = 1u << 2;
+constexpr unsigned change_with_known = (1u << 3) - 1;
 
 }  // namespace
 
@@ -18,8 +18,8 @@ std::size_t encoded_bytes(const change_record& x) noexcept {
 }
 
 void encode(const change_record& x, more m, byte_writer& w) noexcept {
-  const unsigned with =
-      (x.due ? with_due : 0u) | (x.priority ? with_priority : 0u) | (x.queue ? with_queue : 0u);
+  const unsigned with = (x.due ? change_with_due : 0u) | (x.priority ? change_with_priority : 0u) |
+                        (x.queue ? change_with_queue : 0u);
   write_record_head(record_kind::change, true, m, 0, encoded_bytes(x), w);
   w.numbers(x.id.value, x.version, static_cast<std::uint8_t>(with));
   if (x.due) write(*x.due, w);
@@ -33,10 +33,11 @@ result<change_record> decode_change(const record_view& record) noexcept {
   x.id = r.id("record.change.id");
   x.version = r.version("record.change.version");
   const std::uint8_t with = r.u8();
-  r.require(with != 0 && (with & ~with_known) == 0, "record.change.with");
-  if ((with & with_due) != 0) x.due = r.time("record.change.due");
-  if ((with & with_priority) != 0) x.priority = r.one_of(priority::idle, "record.change.priority");
-  if ((with & with_queue) != 0) x.queue = r.number("record.change.queue");
+  r.require(with != 0 && (with & ~change_with_known) == 0, "record.change.with");
+  if ((with & change_with_due) != 0) x.due = r.time("record.change.due");
+  if ((with & change_with_priority) != 0)
+    x.priority = r.one_of(priority::idle, "record.change.priority");
+  if ((with & change_with_queue) != 0) x.queue = r.number("record.change.queue");
   return r.finish(x, "record.change.bytes");
 }
 

@@ -7,9 +7,9 @@
 namespace pawl {
 namespace {
 
-constexpr std::array<std::byte, 8> magic{std::byte{0x89}, std::byte{0x50}, std::byte{0x41},
-                                         std::byte{0x57}, std::byte{0x4c}, std::byte{0x0d},
-                                         std::byte{0x0a}, std::byte{0x1a}};
+constexpr std::array<std::byte, 8> segment_magic{std::byte{0x89}, std::byte{0x50}, std::byte{0x41},
+                                                 std::byte{0x57}, std::byte{0x4c}, std::byte{0x0d},
+                                                 std::byte{0x0a}, std::byte{0x1a}};
 constexpr std::size_t crc_offset = block_bytes - 4;
 constexpr std::size_t fields_bytes = 160;
 
@@ -24,7 +24,7 @@ failure unknown(std::string_view where) noexcept {
 
 void encode(const segment_header& header, std::span<std::byte, block_bytes> block) noexcept {
   byte_writer w(block);
-  w.bytes(magic);
+  w.bytes(segment_magic);
   w.u16(format_major);
   w.u16(header.minor);
   w.u32(header.segment_bytes);
@@ -50,7 +50,7 @@ void encode(const segment_header& header, std::span<std::byte, block_bytes> bloc
 result<segment_header> decode_segment_header(
     std::span<const std::byte, block_bytes> block) noexcept {
   byte_reader r(block);
-  if (r.array<8>() != magic) return damaged("segment header: this is not a segment");
+  if (r.array<8>() != segment_magic) return damaged("segment header: this is not a segment");
   // The major is looked at before the CRC: another format may have it elsewhere.
   if (r.u16() != format_major) return unknown("segment header: of another version");
   segment_header h;

@@ -28,7 +28,7 @@ job_word make_word(std::uint64_t version, job_state state) noexcept {
   return {(version << 16) | (std::uint64_t{static_cast<std::uint8_t>(state)} << 12)};
 }
 
-duration span_of(std::uint64_t ns) noexcept {
+duration as_duration(std::uint64_t ns) noexcept {
   return duration(static_cast<std::int64_t>(ns));
 }
 
@@ -123,7 +123,7 @@ bool restorer::fill(slot& job, const durable_job& d) noexcept {
   if (d.expires_ns) {
     // One that has passed is found so at the start.
     const std::uint64_t span = *d.expires_ns - std::min(*d.expires_ns, d.submitted_ns);
-    job.expires = encode_expiry(span_of(std::max<std::uint64_t>(span, 1)));
+    job.expires = encode_expiry(as_duration(std::max<std::uint64_t>(span, 1)));
   }
   job.kind = kinds_.at(d.kind);
   job.queue = static_cast<std::uint16_t>(d.queue - 1);

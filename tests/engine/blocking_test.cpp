@@ -22,6 +22,7 @@ using test::eventually;
 using test::no_payload;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::scaled;
 using test::small_options;
 using test::value_of;
@@ -42,10 +43,6 @@ struct waiting_kind {
     return outcome::done();
   }
 };
-
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 
 TEST(blocking, runs_off_the_drains_up_to_the_limit_and_starves_nobody) {
   // One drain, three blocking threads, ten blocking jobs that hold them: other jobs still run.

@@ -22,12 +22,9 @@ using test::no_payload;
 using test::on_threads;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::scaled;
 using test::small_options;
-
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 
 class bounds : public ::testing::Test {
  protected:

@@ -21,18 +21,18 @@ using namespace std::chrono_literals;
 using test::stepped_world;
 
 // Opens at the 4th failure in a row, for 10 s.
-breaker_rule strict(std::uint16_t trials = 1) {
+breaker_rule strict_rule(std::uint16_t trials = 1) {
   return {.window = 4, .attempts_min = 4, .failed_percent = 100, .open_for = 10s, .trials = trials};
 }
 
-struct service : stepped_world {
+struct changing_service : stepped_world {
   bool is_up = false;
   unsigned calls = 0;
   std::function<outcome(context&)> answer;  // instead
   kind_ref k;
   queue_ref q;
 
-  explicit service(const breaker_rule& rule, unsigned drain_count = 1) {
+  explicit changing_service(const breaker_rule& rule, unsigned drain_count = 1) {
     wanted.drains = drain_count;
     act = [this](context& job) {
       ++calls;
@@ -52,12 +52,12 @@ struct service : stepped_world {
 };
 
 TEST(breaker_changes, one_that_is_given_starts_closed_and_watches_from_then_on) {
-  service w({});
+  changing_service w({});
   w.submit_many(10);
   w.settle();
   EXPECT_EQ(w.calls, 10u);
   EXPECT_EQ(w.state(), breaker_state::none);
-  w.set(strict());
+  w.set(strict_rule());
   EXPECT_EQ(w.state(), breaker_state::closed);
   w.advance(1500ms);
   EXPECT_EQ(w.calls, 14u) << "opened at the 4th since";
@@ -75,13 +75,13 @@ TEST(breaker_changes, one_that_is_given_starts_closed_and_watches_from_then_on) 
 }
 
 TEST(breaker_changes, one_that_is_given_hears_nothing_of_attempts_that_run) {
-  service w({}, 2);
+  changing_service w({}, 2);
   const kind_ref k = w.k;
   w.answer = [&](context&) {
     // Two at a time, both of which started without.
     while (w.calls == 1) static_cast<void>(w.e->step_drain(1));
     if (w.state() == breaker_state::none) {
-      EXPECT_TRUE(w.e->set_breaker(w.context_of_host(), k, strict()));
+      EXPECT_TRUE(w.e->set_breaker(w.context_of_host(), k, strict_rule()));
     }
     return outcome::fail();
   };
@@ -96,7 +96,7 @@ TEST(breaker_changes, one_that_is_given_hears_nothing_of_attempts_that_run) {
 }
 
 TEST(breaker_changes, one_that_is_taken_away_while_it_is_open_lets_all_go_at_once) {
-  service w(strict());
+  changing_service w(strict_rule());
   w.submit_many(50);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
@@ -115,7 +115,7 @@ TEST(breaker_changes, one_that_is_taken_away_while_it_is_open_lets_all_go_at_onc
   w.settle();
   EXPECT_EQ(w.calls, 54u + 20u) << "nobody watches";
   // Given again it knows nothing of before.
-  w.set(strict());
+  w.set(strict_rule());
   EXPECT_EQ(w.state(), breaker_state::closed);
   w.advance(1500ms);
   EXPECT_EQ(w.calls, 54u + 24u);
@@ -124,14 +124,14 @@ TEST(breaker_changes, one_that_is_taken_away_while_it_is_open_lets_all_go_at_onc
 }
 
 TEST(breaker_changes, one_that_is_taken_away_while_its_trial_runs_lets_all_go) {
-  service w(strict(), 2);
+  changing_service w(strict_rule(), 2);
   w.submit_many(10);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
   w.answer = [&](context&) {
     if (w.state() == breaker_state::half_open) {
       w.set({});
-      w.set(strict());
+      w.set(strict_rule());
       EXPECT_EQ(w.state(), breaker_state::closed);
       return outcome::fail();  // what a trial of another life comes to
     }
@@ -144,11 +144,11 @@ TEST(breaker_changes, one_that_is_taken_away_while_its_trial_runs_lets_all_go) {
 }
 
 TEST(breaker_changes, what_a_closed_one_has_counted_is_judged_by_the_new_rule) {
-  service w({.window = 100, .attempts_min = 50, .failed_percent = 100, .open_for = 10s});
+  changing_service w({.window = 100, .attempts_min = 50, .failed_percent = 100, .open_for = 10s});
   w.submit_many(30);
   w.settle();
   ASSERT_EQ(w.calls, 30u);
-  w.set(strict());
+  w.set(strict_rule());
   EXPECT_EQ(w.state(), breaker_state::closed);
   w.advance(1500ms);
   EXPECT_EQ(w.calls, 31u) << "the next outcome";
@@ -156,11 +156,11 @@ TEST(breaker_changes, what_a_closed_one_has_counted_is_judged_by_the_new_rule) {
 }
 
 TEST(breaker_changes, an_open_one_is_tried_after_the_new_time_at_the_latest) {
-  service w(strict());
+  changing_service w(strict_rule());
   w.submit_many(5);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
-  breaker_rule rule = strict();
+  breaker_rule rule = strict_rule();
   rule.open_for = 1h;
   w.set(rule);
   rule.open_for = 3s;
@@ -182,14 +182,14 @@ TEST(breaker_changes, an_open_one_is_tried_after_the_new_time_at_the_latest) {
 
 TEST(breaker_changes, trials_begin_anew_with_a_new_rule) {
   // Of five trials two did well and one is out: it is not waited for by a rule that wants two.
-  service w(strict(5), 2);
+  changing_service w(strict_rule(5), 2);
   w.submit_many(20);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
   unsigned trials = 0;
   w.answer = [&](context&) {
     if (++trials == 3) {
-      w.set(strict(2));
+      w.set(strict_rule(2));
       EXPECT_EQ(w.state(), breaker_state::half_open);
       return outcome::fail();
     }
@@ -202,7 +202,7 @@ TEST(breaker_changes, trials_begin_anew_with_a_new_rule) {
 }
 
 TEST(breaker_changes, fewer_trials_than_did_well_already_are_not_waited_for) {
-  service w(strict(2));
+  changing_service w(strict_rule(2));
   w.submit_many(4);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
@@ -211,7 +211,7 @@ TEST(breaker_changes, fewer_trials_than_did_well_already_are_not_waited_for) {
   w.answer = [&](context&) { return ++trials == 1 ? outcome::done() : outcome::snooze(5s); };
   w.advance(11s);
   ASSERT_EQ(w.state(), breaker_state::half_open) << "one did well, and the others say nothing";
-  w.set(strict(1));
+  w.set(strict_rule(1));
   w.answer = nullptr;
   w.advance(20s);
   EXPECT_EQ(w.state(), breaker_state::closed);
@@ -220,7 +220,7 @@ TEST(breaker_changes, fewer_trials_than_did_well_already_are_not_waited_for) {
 
 TEST(breaker_changes, slowness_and_ignored_errors_may_come_and_go) {
   constexpr error_kind not_theirs = 7;
-  service w(strict());
+  changing_service w(strict_rule());
   w.answer = [&](context&) {
     w.leap(100ms);
     return outcome::done();
@@ -228,7 +228,7 @@ TEST(breaker_changes, slowness_and_ignored_errors_may_come_and_go) {
   w.submit_many(8);
   w.settle();
   EXPECT_EQ(w.state(), breaker_state::closed);
-  breaker_rule rule = strict();
+  breaker_rule rule = strict_rule();
   rule.failed_percent = 50;
   rule.slow = 50ms;
   rule.ignored = {not_theirs};
@@ -236,7 +236,7 @@ TEST(breaker_changes, slowness_and_ignored_errors_may_come_and_go) {
   w.submit_many(8);
   w.settle();
   EXPECT_EQ(w.state(), breaker_state::open);
-  w.set(strict());
+  w.set(strict_rule());
   w.advance(11s);
   EXPECT_EQ(w.state(), breaker_state::closed) << "they are slow, and nobody minds any more";
   w.set(rule);
@@ -251,7 +251,7 @@ TEST(breaker_changes, slowness_and_ignored_errors_may_come_and_go) {
 }
 
 TEST(breaker_changes, and_a_pause_each_hold_the_kind_back) {
-  service w(strict());
+  changing_service w(strict_rule());
   w.submit_many(8);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
@@ -266,14 +266,14 @@ TEST(breaker_changes, and_a_pause_each_hold_the_kind_back) {
 }
 
 TEST(breaker_changes, a_rule_that_stays_the_same_changes_nothing) {
-  service w(strict());
+  changing_service w(strict_rule());
   w.submit_many(3);
   w.settle();
-  w.set(strict());
+  w.set(strict_rule());
   w.submit_many(1);
   w.settle();
   ASSERT_EQ(w.state(), breaker_state::open);
-  w.set(strict());
+  w.set(strict_rule());
   w.advance(9s);
   EXPECT_EQ(w.calls, 4u);
   EXPECT_EQ(w.state(), breaker_state::open);
@@ -281,14 +281,14 @@ TEST(breaker_changes, a_rule_that_stays_the_same_changes_nothing) {
 }
 
 TEST(breaker_changes, that_make_no_sense_are_refused) {
-  service w(strict());
-  breaker_rule bad = strict();
+  changing_service w(strict_rule());
+  breaker_rule bad = strict_rule();
   bad.trials = 0;
   const auto refused = w.e->set_breaker(w.context_of_host(), w.k, bad);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::invalid);
   EXPECT_EQ(refused.error().where, "breaker_rule");
-  const auto unknown = w.e->set_breaker(w.context_of_host(), kind_ref{7}, strict());
+  const auto unknown = w.e->set_breaker(w.context_of_host(), kind_ref{7}, strict_rule());
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, errc::not_found);
   w.submit_many(4);
@@ -314,7 +314,7 @@ TEST(breaker_changes, of_every_sort_leave_nobody_waiting) {
       r.trials = static_cast<std::uint16_t>(1 + test::below<unsigned>(random, 4));
       return r;
     };
-    service w(any_rule(), 3);
+    changing_service w(any_rule(), 3);
     w.check_counts = false;
     unsigned inside = 0;
     w.answer = [&](context&) {

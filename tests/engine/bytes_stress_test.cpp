@@ -32,13 +32,13 @@ using test::random_source;
 using test::scaled;
 using test::small_options;
 
-struct known_job {
+struct accepted_job {
   job_id id;
   std::size_t queue;
   std::size_t size;
 };
 
-bool is_live_state(job_state s) {
+bool is_before_its_end(job_state s) {
   return s == job_state::scheduled || s == job_state::ready || s == job_state::blocked ||
          s == job_state::running;
 }
@@ -65,7 +65,7 @@ class overload {
   void round() {
     add_queue(when_full::reject, 0);  // for the first time
     const std::size_t first = queues_.size() - 1;
-    std::array<std::vector<known_job>, submitters> taken;
+    std::array<std::vector<accepted_job>, submitters> taken;
     std::atomic<bool> over{false};
     std::thread watcher([&] {
       while (!over.load()) look();
@@ -84,7 +84,7 @@ class overload {
     compare(taken);
     for (const queue_ref q : queues_) ASSERT_TRUE(s_->resume(q));
     for (const auto& jobs : taken) {
-      for (const known_job& j : jobs) static_cast<void>(s_->cancel(j.id));
+      for (const accepted_job& j : jobs) static_cast<void>(s_->cancel(j.id));
     }
     ASSERT_TRUE(eventually([&] { return s_->health().jobs == 0; }));
     for (const queue_health& q : s_->health().queues) ASSERT_EQ(q.bytes, 0u) << q.name;
@@ -127,7 +127,7 @@ class overload {
     }
   }
 
-  void submit(random_source& random, std::size_t first, std::vector<known_job>& taken) {
+  void submit(random_source& random, std::size_t first, std::vector<accepted_job>& taken) {
     const std::size_t q = one_in(random, 3) ? first : below<std::size_t>(random, 3);
     const auto size = below<std::size_t>(random, 300);
     const auto payload = std::span(some_).first(size);
@@ -165,7 +165,7 @@ class overload {
     }
   }
 
-  void note(reject reason, const known_job& job, std::vector<known_job>& taken) {
+  void note(reject reason, const accepted_job& job, std::vector<accepted_job>& taken) {
     if (reason == reject::none) {
       taken.push_back(job);
     } else {
@@ -174,14 +174,14 @@ class overload {
   }
 
   // Nothing starts any more, and in a moment nothing ends any more.
-  void compare(const std::array<std::vector<known_job>, submitters>& taken) {
+  void compare(const std::array<std::vector<accepted_job>, submitters>& taken) {
     for (const queue_ref q : queues_) ASSERT_TRUE(s_->pause(q));
     const auto is_same = [&] {
       std::vector<std::uint64_t> sums(queues_.size());
       std::uint64_t looked_at = 0;
       for (const auto& jobs : taken) {
-        for (const known_job& j : jobs) {
-          if (!is_live_state(s_->find(j.id)->state)) continue;
+        for (const accepted_job& j : jobs) {
+          if (!is_before_its_end(s_->find(j.id)->state)) continue;
           sums[j.queue] += j.size;
           ++looked_at;
         }

@@ -29,13 +29,10 @@ using test::no_payload;
 using test::on_threads;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::scaled;
 using test::small_options;
 using test::value_of;
-
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 
 // What is known of each job of a race from outside.
 struct race_job {

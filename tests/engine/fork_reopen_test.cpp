@@ -21,11 +21,8 @@ using test::eventually;
 using test::no_payload;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::small_options;
-
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 
 struct inherited_one {
   scheduler* s = nullptr;

@@ -18,12 +18,9 @@ using test::eventually;
 using test::no_payload;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::scaled;
 using test::small_options;
-
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 
 // How many verbs did not refuse as they should, plus 100 for wrong reports.
 int verbs_that_work(scheduler& s, queue_ref q, kind_ref kind, job_id id) {

@@ -29,7 +29,7 @@ using test::scaled;
 
 class lanes_property : public ::testing::Test {
  protected:
-  static constexpr unsigned keys = 3;
+  static constexpr unsigned key_count = 3;
   static constexpr unsigned drains = 3;
 
   struct modelled {
@@ -98,14 +98,14 @@ class lanes_property : public ::testing::Test {
   void change_breaker(unsigned q) {
     const breaker_rule before = rules[q].breaker;
     rules[q].breaker = any_rule();
-    for (unsigned key = 0; key < keys; ++key) {
-      breaker_word& b = lanes[q * keys + key].breaker;
+    for (unsigned key = 0; key < key_count; ++key) {
+      breaker_word& b = lanes[q * key_count + key].breaker;
       b = breaker_adopt(before, rules[q].breaker, b, w.clock.now_ns);
     }
     set_rules(q);
   }
   [[nodiscard]] std::uint64_t kept_until(unsigned i) const {
-    return breaker_kept_until(rules[i / keys].breaker, lanes[i].breaker, lanes[i].told_ns);
+    return breaker_kept_until(rules[i / key_count].breaker, lanes[i].breaker, lanes[i].told_ns);
   }
   // What is over and has nothing to remember is gone.
   void forget() {
@@ -141,12 +141,12 @@ class lanes_property : public ::testing::Test {
     for (unsigned i = 0; i < lanes.size(); ++i) {
       const lane_status real = *w.e->find(at(i, text).lane());
       ASSERT_EQ(real.breaker,
-                breaker_state_of(rules[i / keys].breaker, lanes[i].breaker, w.clock.now_ns))
+                breaker_state_of(rules[i / key_count].breaker, lanes[i].breaker, w.clock.now_ns))
           << "lane " << i;
     }
   }
 
-  modelled_lane& lane_of(const modelled& job) { return lanes[job.queue * keys + job.key]; }
+  modelled_lane& lane_of(const modelled& job) { return lanes[job.queue * key_count + job.key]; }
   void enter(std::uint64_t id, modelled& job) {
     if (job.in_line) return;
     if (job.number == 0) job.number = ++numbers;
@@ -250,7 +250,7 @@ class lanes_property : public ::testing::Test {
 
   void submit() {
     const auto q = below<unsigned>(random, 2);
-    const auto key = below<unsigned>(random, keys);
+    const auto key = below<unsigned>(random, key_count);
     job_options how;
     const std::string text = "key" + std::to_string(key);
     how.lane = text;
@@ -274,14 +274,14 @@ class lanes_property : public ::testing::Test {
     jobs[id] = job;
   }
   scope at(unsigned lane_index, std::string& text) {
-    text = "key" + std::to_string(lane_index % keys);
-    return lane_ref{queues[lane_index / keys], text};
+    text = "key" + std::to_string(lane_index % key_count);
+    return lane_ref{queues[lane_index / key_count], text};
   }
 
   void do_something() {
     thread_context& host = w.context_of_host();
     std::string text;
-    const auto lane_index = below<unsigned>(random, 2 * keys);
+    const auto lane_index = below<unsigned>(random, 2 * key_count);
     switch (below<int>(random, 16)) {
       case 10:
         if (!changes_breakers) break;
@@ -371,7 +371,7 @@ class lanes_property : public ::testing::Test {
   }
   void finish() {
     std::string text;
-    for (unsigned i = 0; i < 2 * keys; ++i) {
+    for (unsigned i = 0; i < 2 * key_count; ++i) {
       ASSERT_TRUE(w.e->resume(w.context_of_host(), at(i, text)));
       lanes[i].paused = false;
     }
@@ -401,7 +401,7 @@ class lanes_property : public ::testing::Test {
   kind_ref blocking;
   std::array<queue_ref, 2> queues;
   std::array<lane_options, 2> rules;
-  std::array<modelled_lane, 2 * keys> lanes;
+  std::array<modelled_lane, 2 * key_count> lanes;
   std::map<std::uint64_t, modelled> jobs;
   std::set<std::uint64_t> dues;
   std::uint64_t numbers = 0;

@@ -22,7 +22,7 @@ using test::eventually;
 using test::open_or_exit;
 using test::queue_or_exit;
 
-constexpr unsigned keys = 8;
+constexpr unsigned key_count = 8;
 
 struct ticketed {
   std::uint32_t lane;
@@ -30,9 +30,9 @@ struct ticketed {
 };
 
 struct lane_world {
-  std::array<std::atomic<int>, keys> inside{};
-  std::array<std::atomic<std::uint32_t>, keys> next{};  // number of the job that has to come
-  std::array<std::atomic<std::uint32_t>, keys>
+  std::array<std::atomic<int>, key_count> inside{};
+  std::array<std::atomic<std::uint32_t>, key_count> next{};  // number of the job that has to come
+  std::array<std::atomic<std::uint32_t>, key_count>
       failed{};  // the last that did not get through at once
   std::atomic<int> too_many{0};
   std::atomic<int> out_of_order{0};
@@ -67,13 +67,13 @@ TEST(lanes_stress, of_one_at_a_time_are_strictly_in_order_under_failures_pauses_
   o.jobs_max = 200'000;
   const auto s = open_or_exit(o, kinds);
   const queue_ref queue = queue_or_exit(*s, "q");
-  std::array<std::string, keys> names;
-  for (unsigned i = 0; i < keys; ++i) names[i] = "lane " + std::to_string(i);
+  std::array<std::string, key_count> names;
+  for (unsigned i = 0; i < key_count; ++i) names[i] = "lane " + std::to_string(i);
   std::atomic<bool> stop{false};
   std::thread changer([&] {
     test::random_source random(test::fresh_seed());
     while (!stop.load()) {
-      const lane_ref at{queue, names[test::below<std::size_t>(random, keys)]};
+      const lane_ref at{queue, names[test::below<std::size_t>(random, key_count)]};
       EXPECT_TRUE(s->pause(at));
       EXPECT_TRUE(s->resume(at));
       EXPECT_TRUE(s->hold(at, std::chrono::microseconds(50)));
@@ -85,9 +85,9 @@ TEST(lanes_stress, of_one_at_a_time_are_strictly_in_order_under_failures_pauses_
   constexpr unsigned submitters = 2;
   test::on_threads(submitters, [&](int t) {
     test::random_source random(test::fresh_seed() + static_cast<std::uint64_t>(t));
-    std::array<std::uint32_t, keys> numbers{};
+    std::array<std::uint32_t, key_count> numbers{};
     for (int i = 0; i < each; ++i) {
-      const auto lane = test::below<std::uint32_t>(random, keys / submitters) * submitters +
+      const auto lane = test::below<std::uint32_t>(random, key_count / submitters) * submitters +
                         static_cast<std::uint32_t>(t);
       const ticketed p{lane, numbers[lane]++};
       const bool to_pool = test::one_in(random, 50);
@@ -106,8 +106,8 @@ TEST(lanes_stress, of_one_at_a_time_are_strictly_in_order_under_failures_pauses_
 }
 
 struct crowd {
-  std::array<std::atomic<int>, keys> inside{};
-  std::array<std::atomic<int>, keys> most{};
+  std::array<std::atomic<int>, key_count> inside{};
+  std::array<std::atomic<int>, key_count> most{};
   std::atomic<std::uint64_t> over{0};
   std::atomic<std::uint64_t> started{0};
 };
@@ -148,8 +148,8 @@ TEST(lanes_stress, with_cancels_expiries_and_deaths_nobody_waits_for_ever) {
     queues.push_back(queue_or_exit(*s, "q" + std::to_string(i),
                                    {.lanes = {.concurrency = 2, .on_failure = rules[i]}}));
   }
-  std::array<std::string, keys> names;
-  for (unsigned i = 0; i < keys; ++i) names[i] = "lane " + std::to_string(i);
+  std::array<std::string, key_count> names;
+  for (unsigned i = 0; i < key_count; ++i) names[i] = "lane " + std::to_string(i);
   std::atomic<bool> stop{false};
   std::thread undertaker([&] {
     while (!stop.load()) {
@@ -163,7 +163,7 @@ TEST(lanes_stress, with_cancels_expiries_and_deaths_nobody_waits_for_ever) {
     std::vector<job_id> mine;
     for (int i = 0; i < each; ++i) {
       // Of each queue other lanes, so that the counts of who is inside are one lane's.
-      const auto lane = test::below<std::uint32_t>(random, keys);
+      const auto lane = test::below<std::uint32_t>(random, key_count);
       const queue_ref queue = queues[lane % queues.size()];
       job_options how{.lane = names[lane]};
       if (test::one_in(random, 10)) how.expires = std::chrono::microseconds(200);
@@ -191,7 +191,7 @@ TEST(lanes_stress, with_cancels_expiries_and_deaths_nobody_waits_for_ever) {
   EXPECT_EQ(left.stopped, 0u);
 }
 
-// As many keys as jobs, made and forgotten by all threads.
+// As many key_count as jobs, made and forgotten by all threads.
 TEST(lanes_stress, of_many_keys_come_and_go) {
   std::atomic<std::uint64_t> ran{0};
   registry kinds;
@@ -222,8 +222,8 @@ TEST(lanes_stress, of_many_keys_come_and_go) {
 // run than may is the property test's business; here nobody waits for ever, in order, and no lane is left.
 TEST(lanes_stress, with_breakers_that_change_forget_nothing_and_nobody) {
   struct world {
-    std::array<std::atomic<bool>, keys> is_up{};
-    std::array<std::atomic<std::uint32_t>, keys> next{};
+    std::array<std::atomic<bool>, key_count> is_up{};
+    std::array<std::atomic<std::uint32_t>, key_count> next{};
     std::atomic<int> out_of_order{0};
     std::atomic<std::uint64_t> ran{0};
   } w;
@@ -251,19 +251,19 @@ TEST(lanes_stress, with_breakers_that_change_forget_nothing_and_nobody) {
       {.window = 2, .attempts_min = 1, .open_for = std::chrono::milliseconds(2), .trials = 3},
       {.window = 8, .attempts_min = 4, .open_for = std::chrono::microseconds(500), .trials = 2}};
   const queue_ref queue = queue_or_exit(*s, "q", {.lanes = {.breaker = rules[1]}});
-  std::array<std::string, keys> names;
-  for (unsigned i = 0; i < keys; ++i) names[i] = "lane " + std::to_string(i);
+  std::array<std::string, key_count> names;
+  for (unsigned i = 0; i < key_count; ++i) names[i] = "lane " + std::to_string(i);
   std::atomic<bool> stop{false};
   std::thread weather([&] {
     test::random_source random(test::fresh_seed());
     EXPECT_TRUE(eventually([&] { return s->read_metrics().lanes.breaker_opened != 0; }));
     while (!stop.load()) {
-      w.is_up[test::below<std::size_t>(random, keys)] = test::one_in(random, 2);
+      w.is_up[test::below<std::size_t>(random, key_count)] = test::one_in(random, 2);
       const breaker_rule& rule = rules[test::below<std::size_t>(random, 4)];
       if (test::one_in(random, 4)) {
         EXPECT_TRUE(s->set_options(queue, {.lanes = {.breaker = rule}}));
       }
-      const lane_ref at{queue, names[test::below<std::size_t>(random, keys)]};
+      const lane_ref at{queue, names[test::below<std::size_t>(random, key_count)]};
       if (test::one_in(random, 4)) {
         EXPECT_TRUE(s->pause(at, std::chrono::microseconds(200)));
       }
@@ -276,9 +276,9 @@ TEST(lanes_stress, with_breakers_that_change_forget_nothing_and_nobody) {
   constexpr unsigned submitters = 2;
   test::on_threads(submitters, [&](int t) {
     test::random_source random(test::fresh_seed() + static_cast<std::uint64_t>(t));
-    std::array<std::uint32_t, keys> numbers{};
+    std::array<std::uint32_t, key_count> numbers{};
     for (int i = 0; i < each; ++i) {
-      const auto lane = test::below<std::uint32_t>(random, keys / submitters) * submitters +
+      const auto lane = test::below<std::uint32_t>(random, key_count / submitters) * submitters +
                         static_cast<std::uint32_t>(t);
       const ticketed p{lane, numbers[lane]++};
       ASSERT_TRUE(s->submit(queue, test::one_in(random, 20) ? blocking : plain, test::bytes_of(p),

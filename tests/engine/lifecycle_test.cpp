@@ -26,12 +26,10 @@ using test::eventually;
 using test::no_payload;
 using test::open_or_exit;
 using test::queue_or_exit;
+using test::say_done;
 using test::scaled;
 using test::small_options;
 
-outcome say_done(void*, context&, std::span<const std::byte>) {
-  return outcome::done();
-}
 outcome wait_at_door(void* d, context&, std::span<const std::byte>) {
   static_cast<door*>(d)->wait();
   return outcome::done();

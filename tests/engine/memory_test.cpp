@@ -22,18 +22,18 @@ using std::chrono::seconds;
 using test::below;
 using test::one_in;
 
-constexpr std::uint64_t mib = 1u << 20;
+constexpr std::uint64_t mebibyte = 1u << 20;
 
-std::vector<std::byte> bytes(std::size_t count) {
+std::vector<std::byte> sevens(std::size_t count) {
   return std::vector<std::byte>(count, std::byte{7});
 }
 
 class memory_test : public ::testing::Test {
  protected:
   memory_test() {
-    w_.wanted.memory_bytes_max = 24 * mib;
+    w_.wanted.memory_bytes_max = 24 * mebibyte;
     w_.wanted.jobs_max = 4'000'000;
-    w_.wanted.payload_memory_bytes_max = 1024 * mib;
+    w_.wanted.payload_memory_bytes_max = 1024 * mebibyte;
     w_.check_counts = false;
   }
   void open(const queue_options& how = {.jobs_max = 2'000'000}, const kind_options& kind = {}) {
@@ -71,7 +71,7 @@ class memory_test : public ::testing::Test {
     for (const std::uint64_t pool : r.by_pool) sum += pool;
     ASSERT_EQ(r.bytes, sum);
     // The timers of what was accepted come in steps of 2 MB.
-    ASSERT_LE(r.bytes + r.set_aside_bytes, r.bytes_max + 2 * mib);
+    ASSERT_LE(r.bytes + r.set_aside_bytes, r.bytes_max + 2 * mebibyte);
     ASSERT_EQ(r.of(memory_pool::keys), c.keys.memory_bytes() + c.lanes.memory_bytes());
     ASSERT_GE(r.of(memory_pool::payloads), c.payloads.memory_bytes());
     // Of magazines there is one step.
@@ -106,7 +106,7 @@ TEST_F(memory_test, a_budget_that_is_too_small_is_refused_and_the_log_says_what_
   const auto s = test::open_or_exit(o, kinds);
   const queue_ref q = test::queue_or_exit(*s, "q");
   for (const std::size_t size : {0u, 100u, 1000u, 10'000u}) {
-    const auto a = s->submit(q, kind, bytes(size), {.after = milliseconds(1)});
+    const auto a = s->submit(q, kind, sevens(size), {.after = milliseconds(1)});
     ASSERT_TRUE(a) << size << " bytes with the least budget: " << name(a.reason);
   }
 }
@@ -141,40 +141,40 @@ TEST_F(memory_test, delays_retries_and_pauses_at_the_budget_lose_nothing) {
   EXPECT_EQ(counts().completed + died(), accepted);
   EXPECT_EQ(alive(), 0u);
   // Beyond the budget only what was accepted may go: an entry each and what lies scattered.
-  EXPECT_LE(memory().bytes, w_.wanted.memory_bytes_max + 8 * mib);
+  EXPECT_LE(memory().bytes, w_.wanted.memory_bytes_max + 8 * mebibyte);
 }
 
 TEST_F(memory_test, payloads_of_one_size_leave_room_for_no_other_and_a_larger_block_serves) {
   open();
-  ASSERT_TRUE(w_.try_submit(queue_, kind_, {}, bytes(4000)));
-  const std::uint64_t accepted = fill({}, bytes(1000));
+  ASSERT_TRUE(w_.try_submit(queue_, kind_, {}, sevens(4000)));
+  const std::uint64_t accepted = fill({}, sevens(1000));
   EXPECT_GT(accepted, 5'000u);
   // The blocks of 4 KB that its step has left were used too.
-  EXPECT_EQ(w_.try_submit(queue_, kind_, {}, bytes(4000)).reason, reject::memory);
-  EXPECT_EQ(w_.try_submit(queue_, kind_, {}, bytes(60'000)).reason, reject::memory);
+  EXPECT_EQ(w_.try_submit(queue_, kind_, {}, sevens(4000)).reason, reject::memory);
+  EXPECT_EQ(w_.try_submit(queue_, kind_, {}, sevens(60'000)).reason, reject::memory);
   w_.settle();
   EXPECT_EQ(counts().completed, accepted + 1);
-  EXPECT_TRUE(w_.try_submit(queue_, kind_, {}, bytes(4000)));
-  EXPECT_GE(fill({}, bytes(1000)) + 1 + 4 * magazine_slots, accepted);
+  EXPECT_TRUE(w_.try_submit(queue_, kind_, {}, sevens(4000)));
+  EXPECT_GE(fill({}, sevens(1000)) + 1 + 4 * magazine_slots, accepted);
 }
 
 TEST_F(memory_test, a_block_up_to_eight_times_as_large_is_taken_and_none_beyond) {
-  memory_budget b(2 * mib);
-  payload_arena bounded(64 * mib, &b);
+  memory_budget b(2 * mebibyte);
+  payload_arena bounded(64 * mebibyte, &b);
   std::vector<std::uint32_t> large;
-  for (std::uint32_t r; (r = bounded.store(bytes(8000))) != payload_arena::none;)
+  for (std::uint32_t r; (r = bounded.store(sevens(8000))) != payload_arena::none;)
     large.push_back(r);
-  EXPECT_EQ(large.size(), 2 * mib / 8192);
+  EXPECT_EQ(large.size(), 2 * mebibyte / 8192);
   bounded.release(large.back());
-  const std::vector<std::byte> fits = bytes(600);   // 1 KB
-  const std::vector<std::byte> small = bytes(300);  // 512 bytes
+  const std::vector<std::byte> fits = sevens(600);   // 1 KB
+  const std::vector<std::byte> small = sevens(300);  // 512 bytes
   EXPECT_EQ(bounded.store(small), payload_arena::none);
   const std::uint32_t got = bounded.store(fits);
   ASSERT_NE(got, payload_arena::none);
   EXPECT_EQ(bounded.bytes(got).size(), fits.size());
   EXPECT_EQ(bounded.store(fits), payload_arena::none) << "that was the only one";
   bounded.release(got);
-  EXPECT_NE(bounded.store(bytes(8000)), payload_arena::none) << "it came back as what it was";
+  EXPECT_NE(bounded.store(sevens(8000)), payload_arena::none) << "it came back as what it was";
 }
 
 TEST_F(memory_test,
@@ -227,7 +227,7 @@ TEST_F(memory_test, a_bulk_sheds_as_it_goes_and_a_refused_one_is_a_prefix) {
 TEST_F(memory_test, dead_letters_make_room_down_to_as_many_as_are_kept) {
   w_.wanted.dead_in_memory = 50'000;
   open({.jobs_max = 2'000'000}, {.max_attempts = 1});
-  const std::vector<std::byte> payload = bytes(1000);
+  const std::vector<std::byte> payload = sevens(1000);
   w_.act = [](context&) { return outcome::dead(); };
   std::uint64_t died = 0;
   for (; died < 8'000 && w_.try_submit(queue_, kind_, {}, payload); ++died) {
@@ -294,7 +294,7 @@ TEST_F(memory_test, keys_lanes_and_orders_are_refused_too_and_nothing_of_them_re
   EXPECT_EQ(alive(), accepted);
   w_.settle();
   EXPECT_EQ(counts().completed, accepted);
-  EXPECT_LT(memory().of(memory_pool::keys), mib) << "they follow the keys there are";
+  EXPECT_LT(memory().of(memory_pool::keys), mebibyte) << "they follow the keys there are";
   EXPECT_TRUE(w_.try_submit(queue_, kind_, {.lane = "again"}));
   // A queue more is refused as well, once everything is used up.
   fill();
@@ -326,13 +326,13 @@ TEST_F(memory_test, the_condition_comes_near_the_bound_and_goes_when_slots_are_f
 
 TEST_F(memory_test, without_a_budget_nothing_is_low_and_nothing_is_purged) {
   w_.wanted.memory_bytes_max = 0;
-  w_.wanted.payload_memory_bytes_max = mib;
+  w_.wanted.payload_memory_bytes_max = mebibyte;
   w_.wanted.dead_in_memory = 5000;
   open({.jobs_max = 2'000'000, .when_full = when_full::shed}, {.max_attempts = 1});
   w_.act = [](context&) { return outcome::dead(); };
-  for (int i = 0; i < 1020; ++i) w_.submit(queue_, kind_, {}, bytes(1000));
+  for (int i = 0; i < 1020; ++i) w_.submit(queue_, kind_, {}, sevens(1000));
   w_.settle();
-  const std::vector<std::byte> payload = bytes(1000);
+  const std::vector<std::byte> payload = sevens(1000);
   while (w_.try_submit(queue_, kind_, {}, payload)) {
   }
   EXPECT_EQ(w_.try_submit(queue_, kind_, {}, payload).reason, reject::memory);
@@ -376,7 +376,7 @@ TEST_F(memory_test, random_mixes_stay_within_it_and_end_as_they_should) {
       if (one_in(random, 4)) how.unique = &unique;
       if (one_in(random, 4)) how.lane = key;
       const std::array<queue_ref, 4> queues{queue_, sheds, ordered, limited};
-      const std::vector<std::byte> payload = bytes(size);
+      const std::vector<std::byte> payload = sevens(size);
       const submit_answer a =
           w_.try_submit(queues[below<std::size_t>(random, 4)], kind_, how, payload);
       if (!a) {
@@ -384,7 +384,7 @@ TEST_F(memory_test, random_mixes_stay_within_it_and_end_as_they_should) {
       }
     }
     const memory_report r = memory();
-    ASSERT_LE(r.bytes + r.set_aside_bytes, r.bytes_max + 6 * mib) << "round " << round;
+    ASSERT_LE(r.bytes + r.set_aside_bytes, r.bytes_max + 6 * mebibyte) << "round " << round;
     if (one_in(random, 3)) w_.advance(milliseconds(below<std::int64_t>(random, 50'000)));
     w_.changes.clear();
   }

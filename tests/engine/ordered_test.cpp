@@ -34,13 +34,13 @@ using test::small_options;
 using test::value_of;
 
 // Numbers of jobs in the order of their handlers.
-struct start_log {
+struct number_log {
   std::mutex mutex;
   std::vector<std::uint64_t> numbers;
   std::chrono::nanoseconds takes{0};
 
   static outcome note(void* self, context&, std::span<const std::byte> payload) {
-    auto& log = *static_cast<start_log*>(self);
+    auto& log = *static_cast<number_log*>(self);
     std::unique_lock lock(log.mutex);
     log.numbers.push_back(value_of<std::uint64_t>(payload));
     const auto until = std::chrono::steady_clock::now() + log.takes;
@@ -88,7 +88,7 @@ class ordered : public ::testing::TestWithParam<queue_order> {
   // The numbers of `count` jobs as `drains` ran them.
   void run(unsigned drains, std::uint64_t count) {
     registry kinds;
-    const kind_ref kind = kinds.add("k", start_log::note, &log);
+    const kind_ref kind = kinds.add("k", number_log::note, &log);
     options o = small_options();
     o.drains = drains;
     const auto s = open_or_exit(o, kinds);
@@ -99,7 +99,7 @@ class ordered : public ::testing::TestWithParam<queue_order> {
     ASSERT_TRUE(eventually([&] { return s->read_counters().completed == count; }));
     ASSERT_EQ(log.numbers.size(), count);
   }
-  start_log log;
+  number_log log;
 };
 INSTANTIATE_TEST_SUITE_P(orders, ordered,
                          ::testing::Values(queue_order::deadline, queue_order::exact_priority));
@@ -226,7 +226,7 @@ TEST_P(ordered, nothing_is_lost_among_submitters_cancellers_and_pauses) {
 
 TEST_P(ordered, a_scheduler_that_ends_with_jobs_inside_drops_them) {
   registry kinds;
-  const kind_ref kind = kinds.add("k", start_log::note, &log);
+  const kind_ref kind = kinds.add("k", number_log::note, &log);
   const auto s = open_or_exit(small_options(), kinds);
   const queue_ref q = queue_or_exit(*s, "q", {.order = GetParam()});
   ASSERT_TRUE(s->pause(q));
@@ -237,7 +237,7 @@ TEST_P(ordered, a_scheduler_that_ends_with_jobs_inside_drops_them) {
 
 TEST_P(ordered, the_test_scheduler_keeps_the_order_with_one_drain) {
   registry kinds;
-  const kind_ref kind = kinds.add("k", start_log::note, &log);
+  const kind_ref kind = kinds.add("k", number_log::note, &log);
   options o;
   o.drains = 1;
   auto t = testing::test_scheduler::open(o, kinds);
@@ -251,7 +251,7 @@ TEST_P(ordered, the_test_scheduler_keeps_the_order_with_one_drain) {
 
 TEST(ordered_queue, has_one_order_for_ever) {
   registry kinds;
-  kinds.add("k", start_log::note, nullptr);
+  kinds.add("k", number_log::note, nullptr);
   const auto s = open_or_exit(small_options(), kinds);
   const auto refusal = [](const auto& r) {
     EXPECT_FALSE(r);

@@ -15,10 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t from = 1'000'000'000'000;  // a submit
+constexpr std::uint64_t submit_at = 1'000'000'000'000;  // a submit
 
 std::uint64_t span_of(duration asked) {
-  return expiry_ns(from, encode_expiry(asked)) - from;
+  return expiry_ns(submit_at, encode_expiry(asked)) - submit_at;
 }
 
 // The unit that a span of that length may be cut by, as the header says.
@@ -80,7 +80,7 @@ TEST(expiry, a_longer_span_never_expires_earlier_in_the_same_unit) {
 TEST(expiry, nothing_and_less_mean_never) {
   for (const duration never : {duration(0), duration(-1), duration(-1h), duration::min()}) {
     EXPECT_EQ(encode_expiry(never), 0u);
-    EXPECT_EQ(expiry_ns(from, encode_expiry(never)), UINT64_MAX);
+    EXPECT_EQ(expiry_ns(submit_at, encode_expiry(never)), UINT64_MAX);
   }
 }
 

@@ -19,9 +19,9 @@ const std::array<submitted_job, 2> submitted{submitted_job{{7}, 8, as_bytes("abc
 const std::array<ended_job, 2> ended{ended_job{{7}, 8}, ended_job{{9}, 1}};
 const std::array<purged_job, 2> purged{purged_job{{7}, 8}, purged_job{{9}, 1}};
 const std::array<crashed_job, 2> crashed{crashed_job{{7}, 8, true}, crashed_job{{9}, 1, false}};
-const std::array<attempt_error, 3> errors{attempt_error{2, 5, 1, 6, "no"},
-                                          attempt_error{4, 6, 2, 6, ""},
-                                          attempt_error{8, 7, 3, 6, "oh"}};
+const std::array<attempt_error, 3> three_errors{attempt_error{2, 5, 1, 6, "no"},
+                                                attempt_error{4, 6, 2, 6, ""},
+                                                attempt_error{8, 7, 3, 6, "oh"}};
 
 submit_record submit() {
   submit_record x;
@@ -38,7 +38,7 @@ attempt_state state() {
   attempt_state s;
   s.id = {7};
   s.version = 8;
-  s.errors = errors;
+  s.errors = three_errors;
   return s;
 }
 setting_record setting(scope::part part, setting_value value) {

@@ -14,33 +14,33 @@ namespace {
 
 using test::no_payload;
 
-struct world {
+struct asking_hook {
   std::function<void(const job_change&)> at_death;
   std::atomic<int> left{0};  // hooks that have returned
   std::atomic<int> attempts{0};
 
   static void on_end(void* self, const job_change& c) {
-    auto& w = *static_cast<world*>(self);
+    auto& w = *static_cast<asking_hook*>(self);
     if (c.state != job_state::dead) return;
     w.at_death(c);
     ++w.left;
   }
   // Dies at first, then completes.
   static outcome run(void* self, context&, std::span<const std::byte>) {
-    return static_cast<world*>(self)->attempts++ == 0 ? outcome::dead() : outcome::done();
+    return static_cast<asking_hook*>(self)->attempts++ == 0 ? outcome::dead() : outcome::done();
   }
 };
 
-options options_of(world& w) {
+options options_of(asking_hook& w) {
   options o = test::small_options();
-  o.hooks = {.on_end = world::on_end, .user = &w};
+  o.hooks = {.on_end = asking_hook::on_end, .user = &w};
   return o;
 }
 
 TEST(letter_asked_for_in_its_hook, is_there_and_can_be_requeued) {
-  world w;
+  asking_hook w;
   registry kinds;
-  const kind_ref kind = kinds.add("k", world::run, &w);
+  const kind_ref kind = kinds.add("k", asking_hook::run, &w);
   std::atomic<scheduler*> shared{nullptr};
   std::atomic<bool> shown{false};
   std::atomic<bool> requeued{false};
@@ -62,9 +62,9 @@ TEST(letter_asked_for_in_its_hook, is_there_and_can_be_requeued) {
 }
 
 TEST(letter_asked_for_in_its_hook, is_not_there_where_none_are_kept) {
-  world w;
+  asking_hook w;
   registry kinds;
-  const kind_ref kind = kinds.add("k", world::run, &w);
+  const kind_ref kind = kinds.add("k", asking_hook::run, &w);
   std::atomic<scheduler*> shared{nullptr};
   std::atomic<bool> is_unknown{false};
   w.at_death = [&](const job_change& c) {
@@ -82,9 +82,9 @@ TEST(letter_asked_for_in_its_hook, is_not_there_where_none_are_kept) {
 
 TEST(letter_asked_for_in_its_hook, does_not_keep_a_waiter_waiting_for_the_hook) {
   // The hook stays until the waiter, told of the death, has requeued the job and that has run.
-  world w;
+  asking_hook w;
   registry kinds;
-  const kind_ref kind = kinds.add("k", world::run, &w);
+  const kind_ref kind = kinds.add("k", asking_hook::run, &w);
   std::atomic<bool> let_out{false};
   w.at_death = [&](const job_change&) {
     let_out = test::eventually([&] { return w.attempts == 2; }, std::chrono::seconds(20));

@@ -17,7 +17,7 @@
 namespace pawl {
 namespace {
 
-struct world {
+struct pausing_hook {
   test::manual_clock clock;
   std::unique_ptr<engine> e;
   thread_context* host = nullptr;
@@ -26,11 +26,11 @@ struct world {
   counters seen;
 
   static outcome let_time_pass(void* self, context&, std::span<const std::byte>) {
-    static_cast<world*>(self)->clock.now_ns += 2'000'000'000;
+    static_cast<pausing_hook*>(self)->clock.now_ns += 2'000'000'000;
     return outcome::done();
   }
   static void on_end(void* self, const job_change& c) {
-    auto& w = *static_cast<world*>(self);
+    auto& w = *static_cast<pausing_hook*>(self);
     if (c.state != job_state::expired) return;
     w.paused = bool(w.e->pause(*w.host, w.queue, {}));
     w.seen = w.e->read_counters();
@@ -38,12 +38,12 @@ struct world {
 };
 
 TEST(pause, in_the_hook_of_a_job_that_expired_at_its_start_does_not_wait_for_that_start) {
-  world w;
+  pausing_hook w;
   registry kinds;
-  const kind_ref kind = kinds.add("k", world::let_time_pass, &w);
+  const kind_ref kind = kinds.add("k", pausing_hook::let_time_pass, &w);
   options o = test::small_options();
   o.drains = 1;
-  o.hooks = {.on_end = world::on_end, .user = &w};
+  o.hooks = {.on_end = pausing_hook::on_end, .user = &w};
   engine::environment around;
   around.clock = &w.clock;
   around.run_by = executor::stepped;

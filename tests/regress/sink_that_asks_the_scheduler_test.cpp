@@ -12,17 +12,17 @@
 namespace pawl {
 namespace {
 
-struct world {
+struct asking_sink {
   test::door way;
   std::atomic<scheduler*> s{nullptr};
   std::atomic<std::uint64_t> started{0};  // as the sink read it
 
   static outcome run(void* self, context&, std::span<const std::byte>) {
-    static_cast<world*>(self)->way.wait();
+    static_cast<asking_sink*>(self)->way.wait();
     return outcome::done();
   }
   static void write(void* self, const log_record& r) {
-    auto& w = *static_cast<world*>(self);
+    auto& w = *static_cast<asking_sink*>(self);
     if (r.event != "stop.stuck") return;
     EXPECT_TRUE(r.job);
     EXPECT_NE(r.message.find("the handler of k is still inside"), r.message.npos) << r.message;
@@ -32,11 +32,11 @@ struct world {
 };
 
 TEST(sink_that_asks_the_scheduler, gets_its_answer_while_a_handler_is_stuck) {
-  world w;
+  asking_sink w;
   registry kinds;
-  const kind_ref kind = kinds.add("k", world::run, &w);
+  const kind_ref kind = kinds.add("k", asking_sink::run, &w);
   options o = test::small_options();
-  o.log = {world::write, &w};
+  o.log = {asking_sink::write, &w};
   const auto s = test::open_or_exit(o, kinds);
   w.s = s.get();
   ASSERT_TRUE(s->submit(test::queue_or_exit(*s, "q"), kind, test::no_payload()));

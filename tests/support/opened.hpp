@@ -45,6 +45,11 @@ inline queue_ref queue_or_exit(scheduler& s, std::string_view queue_name,
   return *q;
 }
 
+// A handler that has nothing to do.
+inline outcome say_done(void*, context&, std::span<const std::byte>) {
+  return outcome::done();
+}
+
 inline std::span<const std::byte> no_payload() {
   return {};
 }

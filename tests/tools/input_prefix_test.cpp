@@ -11,7 +11,7 @@
 namespace pawl_tool {
 namespace {
 
-input_line line_of(std::string_view text) {
+input_line prefix_line(std::string_view text) {
   return {text, text.size(), false};
 }
 
@@ -21,7 +21,7 @@ stored_run run_of(const std::vector<std::string>& lines) {
   input_position at;
   for (const std::string& line : lines) {
     if (line != "?") run.lines.push_back({at.lines, hash_of_line(line)});
-    at.pass(line_of(line));
+    at.pass(prefix_line(line));
   }
   run.position = at;
   return run;
@@ -32,7 +32,7 @@ std::string compare(const stored_run& known, const std::vector<std::string>& lin
   input_prefix prefix(known);
   for (const std::string& line : lines) {
     if (prefix.is_whole()) return {};
-    if (std::string mistake = prefix.take(line_of(line)); !mistake.empty()) return mistake;
+    if (std::string mistake = prefix.take(prefix_line(line)); !mistake.empty()) return mistake;
   }
   return prefix.is_whole() ? std::string() : prefix.is_too_short();
 }

@@ -196,6 +196,14 @@ process_end run_program(const words& command, std::string_view input, const std:
   return run_pawl(whole, input, options);
 }
 
+std::string processes_with(const std::string& text) {
+  std::string found;
+  for (const auto& line : lines_of(run_program({"ps", "-eo", "pid=,stat=,args="}, "").output)) {
+    if (contains(line, text) && !contains(line, " Z")) found += line + '\n';
+  }
+  return found;
+}
+
 temporary_folder::temporary_folder() {
   std::string name = std::filesystem::temp_directory_path() / "pawl-test-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) std::abort();

@@ -69,6 +69,9 @@ process_end run_pawl(const words& arguments, std::string_view input,
 process_end run_program(const words& command, std::string_view input,
                         const std::string& folder = {});
 
+// The processes, zombies aside, whose command line holds this text.
+std::string processes_with(const std::string& text);
+
 // A folder of its own for a test, removed with what is in it.
 class temporary_folder {
  public:

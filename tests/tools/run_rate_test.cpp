@@ -15,7 +15,7 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 // Fails where another of its kind is at it in the same folder.
-const std::string alone = "mkdir lock && sleep 0.02 && rmdir lock";
+const std::string alone_in_lock = "mkdir lock && sleep 0.02 && rmdir lock";
 
 TEST(run_rate, starts_are_spaced) {
   const auto begin = clock::now();
@@ -50,8 +50,8 @@ TEST(run_rate, a_queue_runs_as_many_at_once_as_it_may) {
   std::string lines;
   for (int i = 0; i < 12; ++i) lines += "x\n";
   const process_end end =
-      run_pawl({"run", "-j", "4", "--queue", "one:concurrency=1", "--", "sh", "-c", alone}, lines,
-               {.environment = {}, .folder = folder.path()});
+      run_pawl({"run", "-j", "4", "--queue", "one:concurrency=1", "--", "sh", "-c", alone_in_lock},
+               lines, {.environment = {}, .folder = folder.path()});
   EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
@@ -69,7 +69,7 @@ TEST(run_rate, each_queue_has_limits_of_its_own) {
   const process_end end =
       run_pawl({"run", "--jsonl", "-j", "6", "--queue", "a:concurrency=1", "--queue",
                 "b:concurrency=1,weight=3", "--queue", "run:concurrency=1", "--", "sh", "-c",
-                "mkdir -p $0; cd $0; " + alone},
+                "mkdir -p $0; cd $0; " + alone_in_lock},
                lines, {.environment = {}, .folder = folder.path()});
   EXPECT_EQ(end.exit_code, 0) << end.errors;
   EXPECT_TRUE(contains(end.errors, "completed 24")) << end.errors;

@@ -30,15 +30,6 @@ bool is_there(const temporary_folder& folder, const std::string& name) {
   return ::access((folder.path() + '/' + name).c_str(), F_OK) == 0;
 }
 
-// The processes, zombies aside, whose command line holds this text.
-std::string processes_with(const std::string& text) {
-  std::string found;
-  for (const auto& line : lines_of(run_program({"ps", "-eo", "pid=,stat=,args="}, "").output)) {
-    if (contains(line, text) && !contains(line, " Z")) found += line + '\n';
-  }
-  return found;
-}
-
 TEST(run_stop, a_closed_output_stops_the_intake_and_ends_running_jobs) {
   const temporary_folder folder;
   int ends[2];

@@ -15,15 +15,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// The processes, zombies aside, whose command line holds this text.
-std::string processes_with(const std::string& text) {
-  std::string found;
-  for (const auto& line : lines_of(run_program({"ps", "-eo", "pid=,stat=,args="}, "").output)) {
-    if (contains(line, text) && !contains(line, " Z")) found += line + '\n';
-  }
-  return found;
-}
-
 TEST(run_timeout, a_program_is_asked_to_end_and_may_say_goodbye) {
   const auto before = steady_clock::now();
   const process_end end =
