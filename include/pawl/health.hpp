@@ -64,6 +64,8 @@ struct log_health {
   bool was_closed = false;          // by stop(), and did not end in a crash
   std::uint64_t suspects = 0;       // jobs that ran when the process died, and go on
   bool quarantine = false;          // they run now, and nothing else is started
+  std::uint64_t held_starts =
+      0;  // ready jobs that wait to be durable (queue_options::strict_start)
 };
 
 struct health_report {

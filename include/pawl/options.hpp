@@ -205,6 +205,12 @@ struct queue_options {
   // Of jobs that do not say it themselves (job_options::durability); for submits from now on. What was
   // logged before stays so.
   pawl::durability durability = pawl::durability::durable;
+  // A durable job starts only when its submit is durable, and so is never found to have run without having
+  // been accepted; else it may start before, and a crash in between forgets job and attempt together. It
+  // waits for a write and a sync, and meanwhile cannot be shed. For submits from now on. Not of
+  // jobs that are `relaxed` or `none`, nor without a log; while the disk is full, or for good once the log
+  // has failed, such jobs do not start.
+  bool strict_start = false;
   // Keep what its jobs leave behind (context::set_result()), for attempts that end from now on. It is logged
   // with the end of a job that is logged.
   bool keep_results = false;

@@ -25,6 +25,7 @@
 #include "engine/quarantine.hpp"
 #include "engine/queue_table.hpp"
 #include "engine/source_table.hpp"
+#include "engine/strict_starts.hpp"
 #include "engine/timers.hpp"
 #include "engine/unique_keys.hpp"
 #include "engine/watchdog.hpp"
@@ -180,6 +181,7 @@ struct core {
   kept_results results;
   source_table sources;
   timers due_later;
+  strict_starts strict;
   quarantine suspects;
   watchdog watch;
   const std::uint64_t

@@ -151,6 +151,7 @@ class engine {
   status take_over_log();
   status restore_sources(const durable_state& state);
   void note_log_state(log_state state) noexcept;
+  void note_durable(std::uint64_t lsn) noexcept;
   status close_log() noexcept;
   void describe_log(log_health& h) const;
   [[nodiscard]] bool is(executor e) const noexcept { return core_.settings.given.executor == e; }

@@ -69,11 +69,11 @@ bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> 
   return true;
 }
 
-// The same of jobs that their source has moved past, in the log perhaps: those are not given up for want of
-// memory. `at`: null if there is no such thing.
+// The same of jobs that are not given up for want of memory: their source has moved past them, in the log
+// perhaps, or they may have to wait until they are durable. `at`: null if there is no source.
 bool push_new(const admission& a, unsigned band, std::span<const std::uint64_t> places,
               const source_cursor* at) noexcept {
-  if (at == nullptr) [[likely]]
+  if (at == nullptr && (a.log_marks & strictly) == 0) [[likely]]
     return push_new(a, band, places);
   push_ready(a.c, a.context, a.queue, band, places);
   return true;

@@ -49,6 +49,16 @@ std::uint64_t say_at(core& c, thread_context& context, std::uint8_t marks, const
   return of.lsn;
 }
 
+// Before its place is pushed. Somebody may have cancelled it and used its slot again: that one waits for no less
+// than its own.
+void note_start(slot& job, std::uint64_t lsn) noexcept {
+  if (!job.has(strictly)) [[likely]]
+    return;
+  std::uint64_t known = job.start_lsn.load(relaxed);
+  while (known < lsn && !job.start_lsn.compare_exchange_weak(known, lsn, relaxed)) {
+  }
+}
+
 submit_common common_of(const admission& a, const slot& job) noexcept {
   return {.queue = number_of_queue(job.queue),
           .kind = a.c.kind_numbers[job.kind],
@@ -188,8 +198,13 @@ std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> place
       if (!go_together(first, job)) break;
       jobs[count++] = submitted(a.c, slot_index, job_word{job.word.load(relaxed)});
     }
+    lsn = log_run(a, std::span(jobs).first(count), count == places.size() ? at : nullptr);
+    if ((a.log_marks & strictly) != 0) {
+      for (const std::uint64_t place : places.first(count)) {
+        note_start(a.c.jobs[band_entry{place}.slot()], lsn);
+      }
+    }
     places = places.subspan(count);
-    lsn = log_run(a, std::span(jobs).first(count), places.empty() ? at : nullptr);
   }
   return lsn;
 }
@@ -197,13 +212,16 @@ std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> place
 std::uint64_t log_special(const admission& a, std::uint32_t slot_index, job_word word,
                           const job_options& how, const key_wish* key,
                           std::uint64_t lane_order) noexcept {
-  const slot& job = a.c.jobs[slot_index];
+  slot& job = a.c.jobs[slot_index];
   const std::array one{submitted(a.c, slot_index, word)};
   const submit_record x{.common = common_of(a, job),
                         .extras = extras_of(a.c, job, how, key, lane_order),
                         .jobs = one};
-  if (how.cursor != nullptr) return say_at(a.c, a.context, job.marks, *how.cursor, x);
-  return say(a.context, job.marks, x);
+  const std::uint64_t lsn = how.cursor != nullptr
+                                ? say_at(a.c, a.context, job.marks, *how.cursor, x)
+                                : say(a.context, job.marks, x);
+  note_start(job, lsn);
+  return lsn;
 }
 
 std::uint64_t log_cursor(core& c, thread_context& context, const source_cursor& at) noexcept {
@@ -233,12 +251,14 @@ void log_again(core& c, thread_context& context, const coming_again& again,
   say(context, again.marks, x);
 }
 
-std::uint64_t log_requeued(thread_context& context, job_id id, const slot& job,
+std::uint64_t log_requeued(thread_context& context, job_id id, slot& job,
                            std::uint64_t version) noexcept {
   const requeued_record x{.id = id,
                           .version = version,
                           .priority = static_cast<priority>(static_cast<std::uint8_t>(job.band))};
-  return say(context, job.marks, x);
+  const std::uint64_t lsn = say(context, job.marks, x);
+  note_start(job, lsn);
+  return lsn;
 }
 
 std::uint64_t log_completed(thread_context& context, const kept_results::entry& kept,

@@ -39,7 +39,8 @@ constexpr durability level_of(std::uint8_t marks) noexcept {
 inline std::uint8_t log_marks_of(const ready_queue& queue, const job_options& how) noexcept {
   if (!how.durability) [[likely]]
     return queue.log_marks();
-  return queue.has_log() ? pawl::log_marks_of(*how.durability) : std::uint8_t{0};
+  return queue.has_log() ? pawl::log_marks_of(*how.durability, queue.starts_strictly())
+                         : std::uint8_t{0};
 }
 
 // Upper bounds of what is said of a job's submit, alone and among others that have no options.
@@ -53,7 +54,7 @@ void wait_for_log(thread_context& context, std::size_t result_bytes = 0) noexcep
 [[nodiscard]] bool has_log_room(thread_context& context) noexcept;
 
 // Jobs that were made and whose places are not pushed, in their order; all are logged and have no options that a
-// plain one has not. The LSN of their ticket, which is noted in their slots.
+// plain one has not. The LSN of their ticket.
 // `at`: where their source stands then, in one group with them, who have all the rest in common; null: they have
 // none.
 std::uint64_t log_plain(const admission& a, std::span<const std::uint64_t> places,
@@ -86,7 +87,7 @@ struct coming_again {
 void log_again(core& c, thread_context& context, const coming_again& again,
                std::uint64_t version) noexcept;
 // By somebody's verb. The LSN of its ticket.
-std::uint64_t log_requeued(thread_context& context, job_id id, const slot& job,
+std::uint64_t log_requeued(thread_context& context, job_id id, slot& job,
                            std::uint64_t version) noexcept;
 // A job is completed and leaves something behind. The LSN that says so.
 std::uint64_t log_completed(thread_context& context, const kept_results::entry& kept,

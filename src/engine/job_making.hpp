@@ -32,7 +32,7 @@ inline bool fill_slot(const admission& a, slot& job, std::span<const std::byte> 
   job.generation = job.generation + 1;
   job.due_ns = a.now_ns;
   job.submitted_ns = a.now_ns;
-  job.ticket_lsn = 0;
+  job.start_lsn.store(0, relaxed);
   job.extra = 0;
   job.expires = 0;
   job.kind = a.kind;

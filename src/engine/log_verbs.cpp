@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "engine/job_log.hpp"
 #include "engine/log_appender.hpp"
+#include "engine/placing.hpp"
 #include "engine/queue_log.hpp"
 #include "engine/restoring.hpp"
 
@@ -42,7 +43,6 @@ void engine::build_log() {
   }
   core_.kind_numbers = log_->kind_numbers;
   core_.key_seed = byte_reader(log_->disk.directory_id).u64();
-  const durable_hook& hook = core_.settings.given.durable;
   wal_ = std::make_unique<wal>(
       wal::parts{.writer = *log_->disk.writer,
                  .clock = core_.clock,
@@ -51,8 +51,7 @@ void engine::build_log() {
                  .floor = log_->disk.floor,
                  .epoch = log_->disk.report.epoch,
                  .rule = {},
-                 .on_durable = hook.on_durable,
-                 .user = hook.user,
+                 .on_durable = [this](std::uint64_t lsn) { note_durable(lsn); },
                  .on_floor = [this](std::uint64_t) { set_ceiling(); },
                  .on_state = [this](log_state state) { note_log_state(state); },
                  .say = &core_.say});
@@ -196,6 +195,13 @@ void engine::restore_setting(const setting_key& key, const setting_value& value)
 }
 
 // On the log's thread.
+void engine::note_durable(std::uint64_t lsn) noexcept {
+  if (core_.strict.is_used()) push_held(core_, lsn);
+  const durable_hook& hook = core_.settings.given.durable;
+  if (hook.on_durable != nullptr) hook.on_durable(hook.user, lsn);
+}
+
+// On the log's thread.
 void engine::note_log_state(log_state state) noexcept {
   if (state == log_state::closed) return;
   core_.queues.for_each([&](ready_queue& q) {
@@ -221,6 +227,7 @@ void engine::describe_log(log_health& h) const {
   h.recovered_jobs = disk.report.jobs;
   h.suspects = disk.suspects.size();
   h.quarantine = core_.suspects.is_on();
+  h.held_starts = core_.strict.count();
   h.recovered_dead = disk.report.dead;
   h.dropped_bytes = disk.report.dropped_bytes;
   h.was_closed = disk.report.how == opened_record::before::closed;

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "engine/wal.hpp"
+
 namespace pawl {
 
 namespace {
@@ -35,10 +37,50 @@ void put_back_ordered(core& c, ready_queue& queue, unsigned band, ordered_places
   if (!equipped.empty()) queue.front_of(band).push(equipped);
 }
 
+// What must be durable before it starts and is not waits. The others.
+std::vector<std::uint64_t> hold_back(core& c, ready_queue& queue, unsigned band,
+                                     std::span<const std::uint64_t> places) noexcept {
+  std::vector<std::uint64_t> free;
+  for (const std::uint64_t place : places) {
+    const slot& job = c.jobs[band_entry{place}.slot()];
+    const std::uint64_t lsn = job.has(slot_mark::strictly) ? job.start_lsn.load(relaxed) : 0;
+    const bool waits = lsn > c.log->durable_lsn() && !c.log->write_now(lsn);
+    if (!waits || !c.strict.hold(lsn, {place, queue.index(), band})) free.push_back(place);
+  }
+  return free;
+}
+
+// In front of what may come later: they have waited.
+void push_in_front(core& c, ready_queue& queue, unsigned band,
+                   std::span<const std::uint64_t> places) noexcept {
+  ordered_places* const heap = queue.heap_of(band);
+  if (heap == nullptr || !heap->push(c.order, places)) queue.front_of(band).append(places);
+  if (queue.gate().announce(band, c.active)) c.idle.notify();
+}
+
 }  // namespace
+
+void push_held(core& c, std::uint64_t durable_lsn) noexcept {
+  const std::vector<strict_starts::start> free = c.strict.release(durable_lsn);
+  std::vector<std::uint64_t> places;  // of one queue and band
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    places.push_back(free[i].place);
+    const bool goes_on = i + 1 < free.size() && free[i + 1].queue == free[i].queue &&
+                         free[i + 1].band == free[i].band;
+    if (goes_on) continue;
+    push_in_front(c, *c.queues.at(free[i].queue), free[i].band, places);
+    places.clear();
+  }
+}
 
 void push_ready(core& c, thread_context& context, ready_queue& queue, unsigned band,
                 std::span<const std::uint64_t> places) noexcept {
+  std::vector<std::uint64_t> free;
+  if (c.strict.is_used()) [[unlikely]] {
+    free = hold_back(c, queue, band, places);
+    if (free.empty()) return;
+    places = free;
+  }
   // Without memory they take the way round: they are not lost, only earlier than their elders.
   if (!push_behind(c, context, queue, band, places)) queue.front_of(band).append(places);
   if (queue.gate().announce(band, c.active)) c.idle.notify();

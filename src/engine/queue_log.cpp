@@ -60,7 +60,7 @@ std::uint64_t log_queue_options(thread_context& context, std::uint32_t number,
       setting_of(o.limits),
       bounds_setting{o.jobs_max, o.bytes_max, o.when_full, detail::nanoseconds(o.block_for)},
       share_setting{o.weight},
-      durability_setting{static_cast<durability_setting::level>(o.durability), false},
+      durability_setting{static_cast<durability_setting::level>(o.durability), o.strict_start},
       order_setting{static_cast<order_setting::by>(o.order)},
       lanes_setting{setting_of({o.lanes.concurrency, o.lanes.rate}), o.lanes.on_failure},
       retry_budget_setting{o.retries_per_s_max},
@@ -90,6 +90,7 @@ queue_options queue_options_in(const durable_state& state, std::uint32_t number)
   if (const auto s = find<share_setting>(state, part, number)) o.weight = s->weight;
   if (const auto s = find<durability_setting>(state, part, number)) {
     o.durability = static_cast<durability>(s->durability);
+    o.strict_start = s->strict_start;
   }
   if (const auto s = find<order_setting>(state, part, number)) {
     o.order = static_cast<queue_order>(s->order);

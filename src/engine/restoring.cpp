@@ -118,7 +118,7 @@ bool restorer::fill(slot& job, const durable_job& d) noexcept {
   job.generation = id_generation(d.id);
   job.submitted_ns = d.submitted_ns;
   job.due_ns = d.submitted_ns;
-  job.ticket_lsn = 0;
+  job.start_lsn.store(0, relaxed);
   job.expires = 0;
   if (d.expires_ns) {
     // One that has passed is found so at the start.

@@ -258,7 +258,7 @@ void wal::note_progress() {
   }
   if (lsn == told_lsn_) return;
   told_lsn_ = lsn;
-  if (parts_.on_durable != nullptr) parts_.on_durable(parts_.user, lsn);
+  if (parts_.on_durable) parts_.on_durable(lsn);
 }
 
 void wal::note_figures() noexcept {

@@ -62,9 +62,7 @@ class wal {
     std::uint64_t epoch = 1;
     commit_rule rule{};
     // All of these are called on the log's thread, and must not wait for the log.
-    void (*on_durable)(void* user,
-                       std::uint64_t lsn) = nullptr;  // after durable_lsn() says so
-    void* user = nullptr;
+    std::function<void(std::uint64_t lsn)> on_durable;       // after durable_lsn() says so
     std::function<void(std::uint64_t generation)> on_floor;  // ids below it may be given now
     std::function<void(log_state)> on_state;                 // ok, full, failed
     messages* say = nullptr;
@@ -111,6 +109,12 @@ class wal {
   //   io        the log has failed before it was; sys_errno says how
   //   stopping  the log was closed before it was
   status wait_durable(std::uint64_t lsn, duration limit);
+
+  // Of a log without a thread: takes steps until that LSN is durable. False: there is a thread, or the disk is full, or
+  // the log is over.
+  bool write_now(std::uint64_t lsn) {
+    return !has_thread_ && take_steps([this, lsn] { return durable_lsn() >= lsn; });
+  }
 
   // Whether an id of that generation may be given. Asks for a higher floor when it is time to.
   [[nodiscard]] bool may_give(std::uint64_t generation) noexcept {

@@ -49,12 +49,13 @@ enum slot_mark : std::uint8_t {
   in_lane = 1u << 1,        // it is a member of one (engine/lanes.hpp)
   logged = 1u << 2,         // what becomes of it goes into the log (engine/job_log.hpp)
   durably = 1u << 3,        // and soon: durability::durable
+  strictly = 1u << 4,       // and it starts when `start_lsn` is durable (engine/strict_starts.hpp)
 };
 
-constexpr std::uint8_t log_marks_of(durability d) noexcept {
-  return d == durability::none      ? std::uint8_t{0}
-         : d == durability::relaxed ? std::uint8_t{logged}
-                                    : static_cast<std::uint8_t>(logged | durably);
+constexpr std::uint8_t log_marks_of(durability d, bool starts_strictly = false) noexcept {
+  if (d == durability::none) return 0;
+  if (d == durability::relaxed) return logged;
+  return static_cast<std::uint8_t>(logged | durably | (starts_strictly ? strictly : 0));
 }
 
 struct alignas(slot_bytes) slot {
@@ -66,10 +67,10 @@ struct alignas(slot_bytes) slot {
   watched<std::uint64_t> generation;
   watched<std::uint64_t> due_ns;  // since when it could have started; boot clock, or the wall's
   watched<std::uint64_t> submitted_ns;  // boot clock
-  std::uint64_t ticket_lsn;             // the log's; 0 without one
-  watched<std::uint32_t> extra;         // reference to a job_extra (arena); 0: none
-  watched<std::uint32_t> expires;       // coded, see expiry.hpp; 0: never
-  watched<std::uint32_t> payload;       // its length if at most 64, else a reference (arena)
+  atomic<std::uint64_t> start_lsn;  // marked `strictly`: what must be durable before a start; grows
+  watched<std::uint32_t> extra;     // reference to a job_extra (arena); 0: none
+  watched<std::uint32_t> expires;   // coded, see expiry.hpp; 0: never
+  watched<std::uint32_t> payload;   // its length if at most 64, else a reference (arena)
   watched<std::uint16_t> kind;
   watched<std::uint16_t> queue;
   watched<std::uint8_t> band;

@@ -89,7 +89,9 @@ class ready_queue {
     lane_interval_ns_.store(rate.interval_ns, relaxed);
     lane_tolerance_ns_.store(rate.tolerance_ns, relaxed);
     lane_breaker_.set(o.lanes.breaker);
-    log_marks_.store(has_log_ ? log_marks_of(o.durability) : std::uint8_t{0}, relaxed);
+    starts_strictly_.store(o.strict_start, relaxed);
+    log_marks_.store(has_log_ ? log_marks_of(o.durability, o.strict_start) : std::uint8_t{0},
+                     relaxed);
   }
 
   [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -98,10 +100,11 @@ class ready_queue {
   // Before anyone else knows of the queue.
   void give_log(durability d) noexcept {
     has_log_ = true;
-    log_marks_.store(log_marks_of(d), relaxed);
+    log_marks_.store(log_marks_of(d, starts_strictly()), relaxed);
   }
   // Of its jobs, in slot::marks. 0: nothing is logged of them.
   [[nodiscard]] std::uint8_t log_marks() const noexcept { return log_marks_.load(relaxed); }
+  [[nodiscard]] bool starts_strictly() const noexcept { return starts_strictly_.load(relaxed); }
   [[nodiscard]] bool keeps_results() const noexcept { return keeps_results_.load(relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] pawl::when_full when_full() const noexcept { return when_full_.load(relaxed); }
@@ -208,6 +211,7 @@ class ready_queue {
   atomic<unsigned> weight_{};
   atomic<std::uint32_t> retries_per_s_{0};
   atomic<bool> keeps_results_{false};
+  atomic<bool> starts_strictly_{false};
   atomic<std::uint64_t> retry_arrival_ns_{0};  // state of the retry budget
   atomic<bool> intake_closed_{false};
   atomic<std::uint32_t> lane_concurrency_{1};
