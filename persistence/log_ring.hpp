@@ -66,10 +66,13 @@ class log_ring {
 
   // Whether so many bytes can be published now; more of them later, as the collector goes on.
   [[nodiscard]] bool has_room(std::size_t bytes) noexcept {
-    const std::uint64_t end = position_ + taken_by(bytes);
-    if (end - head_seen_ <= storage_.size()) return true;
+    if (is_known_to_have(bytes)) return true;
     head_seen_ = head_.load(acquire);  // [free]
-    return end - head_seen_ <= storage_.size();
+    return is_known_to_have(bytes);
+  }
+  // What has_room() has seen, without a look.
+  [[nodiscard]] bool is_known_to_have(std::size_t bytes) const noexcept {
+    return position_ + taken_by(bytes) - head_seen_ <= storage_.size();
   }
   // Where to write them: has_room() was true. They are of no effect before publish().
   [[nodiscard]] decltype(auto) room(std::size_t bytes) noexcept {

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/check.hpp"
 #include "pawl/job.hpp"
 #include "persistence/ring_memory.hpp"
 
@@ -47,7 +48,10 @@ class log_appender {
   // Blocks, and holds no lock, until it has.
   void wait_for_room(std::size_t bytes) noexcept;
   // Where to write whole groups: has_room(bytes) was true. Of no effect before publish().
-  [[nodiscard]] std::span<std::byte> room(std::size_t bytes) noexcept { return ring_->room(bytes); }
+  [[nodiscard]] std::span<std::byte> room(std::size_t bytes) noexcept {
+    PAWL_CHECK(drops_ || ring_->is_known_to_have(bytes));
+    return ring_->room(bytes);
+  }
   // Returns the LSN that must be durable for it; everything that it follows from is durable then as well.
   // `level` is not none.
   std::uint64_t publish(std::size_t bytes, durability level) noexcept;
