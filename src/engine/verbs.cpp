@@ -49,7 +49,7 @@ std::uint64_t change_options(core& c, thread_context& context, ready_queue& queu
   const breaker_rule breaker_before = queue.lane_breaker().read();
   const bool starts_to_count = wanted.bytes_max != 0 && !queue.counts_bytes();
   note_limits(c, wanted.limits);
-  if (wanted.strict_start) c.strict.use();
+  if (wanted.strict_start && c.log != nullptr) c.strict.use();
   queue.apply(wanted, c.clock.boot_ns());
   c.note_change_of_gates();
   // Whoever is refused by the new limits closes them again.
@@ -104,7 +104,7 @@ result<queue_ref> engine::queue(thread_context& context, std::string_view name,
       [&](ready_queue& queue, bool is_new) {
         if (is_new) {
           note_limits(core_, wanted.limits);
-          if (wanted.strict_start) core_.strict.use();
+          if (wanted.strict_start && wal_ != nullptr) core_.strict.use();
           if (wal_ != nullptr) queue.give_log(wanted.durability);
           const bool is_known = queue.index() < queues_named_;
           if (wal_ != nullptr && !is_known) say_new_queue(core_, context, queue, wanted);

@@ -224,6 +224,17 @@ TEST(strict_start_stress, never_comes_before_its_ticket_is_durable) {
   }
 }
 
+TEST(strict_start_without_a_log, is_any_start) {
+  registry kinds;
+  const kind_ref kind = kinds.add("k/1", say_done);
+  const auto s = open_or_exit(small_options(), kinds);
+  const queue_ref q = queue_or_exit(*s, "q", {.strict_start = true});
+  ASSERT_TRUE(s->submit(q, kind, no_payload()));
+  ASSERT_TRUE(s->submit(q, kind, no_payload(), {.after = 1ns}));
+  ASSERT_TRUE(s->set_options(q, {.strict_start = true}));
+  EXPECT_TRUE(eventually([&] { return s->read_counters().completed == 2; }));
+}
+
 // Without threads, the submit writes the log.
 TEST(strict_start_stepped, runs_at_once) {
   scratch_directory directory;
