@@ -28,7 +28,7 @@ using test::random_source;
 using test::scaled;
 using test::stepped_world;
 
-bool is_live_state(job_state s) {
+bool is_before_any_end(job_state s) {
   return s == job_state::scheduled || s == job_state::ready || s == job_state::running;
 }
 
@@ -78,7 +78,8 @@ class unique_model : public ::testing::Test {
 
   bool covers(const taker& t) {
     const job_state s = w.find(t.id).state;
-    return is_live_state(s) && (t.until == unique_until::finished || !started.contains(t.id.value));
+    return is_before_any_end(s) &&
+           (t.until == unique_until::finished || !started.contains(t.id.value));
   }
   bool is_held(const key_name& key) {
     const auto t = takers.find(key);
@@ -127,7 +128,7 @@ class unique_model : public ::testing::Test {
         expected = submit_result::duplicate;
       } else if (newest_wins && waits) {
         expected = submit_result::replaced;
-      } else if (key.on_duplicate != on_duplicate::keep_last || !is_live_state(state)) {
+      } else if (key.on_duplicate != on_duplicate::keep_last || !is_before_any_end(state)) {
         expected = submit_result::rejected;
       }
     }
@@ -139,7 +140,7 @@ class unique_model : public ::testing::Test {
     } else {
       ASSERT_EQ(a.original, before.id);
       if (expected == submit_result::replaced) {
-        ASSERT_FALSE(is_live_state(w.find(before.id).state));
+        ASSERT_FALSE(is_before_any_end(w.find(before.id).state));
         ASSERT_EQ(a.original_state, job_state::cancelled);
       } else {
         ASSERT_EQ(a.original_state, state);

@@ -39,7 +39,7 @@ constexpr std::array<const char*, 2> texts{"the one", "the other"};
 bool is_waiting_state(job_state s) {
   return s == job_state::scheduled || s == job_state::ready || s == job_state::blocked;
 }
-bool is_live_state(job_state s) {
+bool is_live_job_state(job_state s) {
   return is_waiting_state(s) || s == job_state::running;
 }
 
@@ -163,13 +163,13 @@ void hammer_exclusive(unique_until until) {
       const submit_answer a = s->submit(q, kind, {}, how);
       if (!a) {
         ASSERT_EQ(a.reason, reject::duplicate);
-        ASSERT_TRUE(is_live_state(a.original_state)) << name(a.original_state);
+        ASSERT_TRUE(is_live_job_state(a.original_state)) << name(a.original_state);
         continue;
       }
       ++accepted;
       const bool is_fine =
           after.follow(*s, which, a.ticket.id,
-                       until == unique_until::started ? is_waiting_state : is_live_state);
+                       until == unique_until::started ? is_waiting_state : is_live_job_state);
       if (!is_fine) ++both;
       if (one_in(random, 8)) let_it_end(*s, a.ticket.id);
     }
