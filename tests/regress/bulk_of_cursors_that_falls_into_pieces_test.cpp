@@ -28,9 +28,9 @@ TEST(bulk_of_cursors_that_falls_into_pieces, is_refused_where_its_ring_is_full) 
   const auto source = s.source("table");
   ASSERT_TRUE(source);
 
-  // Twice what a ring can have; nobody empties it meanwhile, because the log has no thread.
+  // More than all rings of a thread can have; nobody empties it meanwhile, because the log has no thread.
   const std::vector<std::byte> payload(50'000);
-  constexpr std::size_t count = 320;
+  constexpr std::size_t count = 640;
   std::vector<std::uint64_t> positions(count);
   std::vector<source_cursor> cursors;
   std::vector<job_spec> specs(count);
@@ -44,12 +44,12 @@ TEST(bulk_of_cursors_that_falls_into_pieces, is_refused_where_its_ring_is_full) 
   }
   const submit_answers answer = s.submit_bulk(q, kind, specs);
   EXPECT_EQ(answer.reason, reject::log_full);
-  EXPECT_GT(answer.accepted, count / 4);
+  EXPECT_GT(answer.accepted, 0u);
   EXPECT_LT(answer.accepted, count);
   // The rest has room when that is written.
   ASSERT_TRUE(s.wait_durable(answer.ticket, std::chrono::seconds(60)));
   const submit_answers rest = s.submit_bulk(q, kind, std::span(specs).subspan(answer.accepted));
-  EXPECT_GT(rest.accepted, 0u);
+  EXPECT_GT(rest.accepted, 0u) << name(rest.reason);
   const auto at = s.cursor(*source);
   ASSERT_TRUE(at);
   EXPECT_EQ(test::value_of<std::uint64_t>(at->position), answer.accepted + rest.accepted);
