@@ -72,6 +72,8 @@ class log_writer {
   void step(bool wait);
   // Waits until all that was written is durable.
   status sync();
+  // The number of the segment that will be made next.
+  [[nodiscard]] std::uint64_t next_number() const noexcept;
   // Has the next segment made now rather than when it is needed.
   status prepare(const boot_moment& now);
   // More than half of the one in use is, and there is no other.
@@ -111,7 +113,6 @@ class log_writer {
 
   [[nodiscard]] std::uint64_t room() const noexcept;
   status make_room(std::uint64_t bytes, const boot_moment& now);
-  [[nodiscard]] std::uint64_t next_number() const noexcept;
   void look_ahead() noexcept;
   status next_segment();
   buffer* free_buffer();

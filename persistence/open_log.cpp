@@ -2,14 +2,12 @@
 
 #include <sys/random.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <map>
 #include <utility>
 
 #include "job/id.hpp"
-#include "persistence/segment_name.hpp"
 #include "persistence/write_base.hpp"
 
 namespace pawl {
@@ -33,36 +31,6 @@ result<id_bytes> draw_id() {
   return id;
 }
 
-// Segments of earlier epochs, ascending, and behind them all spares.
-result<std::vector<std::string>> superfluous(log_device& device, std::uint64_t first_segment) {
-  auto names = device.list();
-  if (!names) return names.error();
-  std::vector<std::string> segments;
-  std::vector<std::string> spares;
-  for (std::string& name : *names) {
-    const auto number = number_in(name, segment_prefix);
-    if (number && *number < first_segment)
-      segments.push_back(std::move(name));
-    else if (number_in(name, spare_prefix))
-      spares.push_back(std::move(name));
-  }
-  std::sort(segments.begin(), segments.end());  // digits of fixed width: by their numbers
-  segments.insert(segments.end(), spares.begin(), spares.end());
-  return segments;
-}
-
-// How many there were.
-result<std::uint32_t> remove_superfluous(log_device& device, std::uint64_t first_segment) {
-  const auto names = superfluous(device, first_segment);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    if (status s = device.remove(name); !s) return s.error();
-  }
-  if (names->empty()) return std::uint32_t{0};
-  if (status s = device.sync_directory(); !s) return s.error();
-  return static_cast<std::uint32_t>(names->size());
-}
-
 // One opening, step by step, each of which fills in more of `log`.
 class opening {
  public:
@@ -72,11 +40,9 @@ class opening {
   status run(opened_log& log) {
     if (status s = read(log); !s) return s;
     if (status s = plan(log); !s) return s;
+    if (status s = take_spares(log); !s) return s;
     if (status s = begin_epoch(log); !s) return s;
-    const auto removed = remove_superfluous(device_, summary_.last_segment + 1);
-    if (!removed) return removed.error();
-    log.report.segments_removed = *removed;
-    return std::monostate{};
+    return recycle(log);
   }
   // Of the log, if that is the reason of the failure.
   [[nodiscard]] const std::optional<log_fault>& fault() const noexcept { return fault_; }
@@ -145,6 +111,26 @@ class opening {
     return std::monostate{};
   }
 
+  // What the last process, or an opening that was cut short, has left lying.
+  status take_spares(opened_log& log) {
+    const auto kept = keep_as_spares(device_, request_.segment_bytes, 0, summary_.last_segment + 1);
+    if (!kept) return kept.error();
+    log.spares = kept->ready;
+    log.report.segments_removed = kept->removed;
+    return std::monostate{};
+  }
+
+  // Of earlier epochs, now that their state is in this one; and spares that the base did not need.
+  status recycle(opened_log& log) {
+    const auto kept = keep_as_spares(device_, request_.segment_bytes, summary_.last_segment + 1,
+                                     log.writer->next_number());
+    if (!kept) return kept.error();
+    log.spares = kept->ready;
+    log.report.segments_recycled = kept->renamed;
+    log.report.segments_removed += kept->removed;
+    return std::monostate{};
+  }
+
   status begin_epoch(opened_log& log) {
     const log_start start{.directory_id = log.directory_id,
                           .epoch = log.report.epoch,
@@ -152,6 +138,7 @@ class opening {
                           .base = summary_.end,
                           .segment_bytes = request_.segment_bytes};
     log.writer = std::make_unique<log_writer>(device_, start);
+    log.writer->use_spares(&log.spares);
     if (status s = log.writer->begin(request_.now); !s) return s;
     const base_request base{.first_lsn = summary_.end.lsn + 1,
                             .now = request_.now,
@@ -162,6 +149,7 @@ class opening {
                                        .dead = log.report.dead,
                                        .how = log.report.how}};
     const auto written = write_base(*log.writer, *log.state, base);
+    log.writer->use_spares(nullptr);  // `log` may be moved
     fault_ = log.writer->failed();
     if (!written) return written.error();
     log.next_lsn = written->last_lsn + 1;

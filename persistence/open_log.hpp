@@ -1,10 +1,10 @@
 // persistence/open_log.hpp -- from a directory to the state that its log holds, and a writer for a new epoch.
 // FORMAT.md, sections 1, 5 and 6.
 //
-// Until the log was read and found good nothing of it is changed. Then the new epoch begins, the state is
-// written as its base, and when that is durable, what is older is removed. What the board of the last
-// process says is told to the state before that, so its base has it. A crash at any point, or a failure,
-// leaves a directory that gives the same state when it is opened again.
+// Until the log was read and found good nothing of it is changed. Then the new epoch begins, in spare files if
+// there are any, the state is written as its base, and when that is durable, what is older becomes spares or is
+// removed. What the board of the last process says is told to the state before that, so its base has it. A crash
+// at any point, or a failure, leaves a directory that gives the same state when it is opened again.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "persistence/log_reader.hpp"
 #include "persistence/log_writer.hpp"
 #include "persistence/open_device.hpp"
+#include "persistence/spare_files.hpp"
 
 namespace pawl {
 
@@ -46,6 +47,7 @@ struct log_report {
   std::uint64_t dead = 0;
   opened_record::before how = opened_record::before::nothing;  // the last epoch ended
   std::uint64_t base_bytes = 0;                                // records that were written
+  std::uint32_t segments_recycled = 0;                         // made spares for the running log
   std::uint32_t segments_removed = 0;                          // spares too
 };
 
@@ -60,6 +62,7 @@ struct opened_log {
   id_bytes directory_id{};
   std::uint64_t next_lsn = 0;    // the first cut number of the running log
   std::uint64_t ring_bytes = 0;  // of ring 0 in this epoch
+  ready_spares spares;           // for the next segments of the running log
   // Ids with generations from here on were not given before, and below `floor` they may be: that is
   // durable.
   std::uint64_t first_generation = 0;

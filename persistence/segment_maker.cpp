@@ -52,12 +52,4 @@ status make_segment(log_device& device, const segment_header& header, bool has_s
   return spare_becomes_segment(device, header);
 }
 
-status recycle_segment(log_device& device, std::uint64_t old_number, const segment_header& header) {
-  const std::string spare = file_name(spare_prefix, header.number);
-  if (status s = device.rename(file_name(segment_prefix, old_number), spare); !s) return s;
-  // Before its header changes, nobody may find it under its old name.
-  if (status s = device.sync_directory(); !s) return s;
-  return spare_becomes_segment(device, header);
-}
-
 }  // namespace pawl

@@ -14,7 +14,4 @@ namespace pawl {
 // after which there is no such segment either, but perhaps a spare file: io, no_space.
 status make_segment(log_device& device, const segment_header& header, bool has_spare = false);
 
-// The same from a segment that the log no longer needs, whose blocks are there already.
-status recycle_segment(log_device& device, std::uint64_t old_number, const segment_header& header);
-
 }  // namespace pawl

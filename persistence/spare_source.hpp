@@ -13,8 +13,8 @@ class spare_source {
   // The spare file of the segment of that number will be needed before long. Does not wait; asking again
   // changes nothing.
   virtual void want(std::uint64_t number) noexcept = 0;
-  // Is it there, as log_device::create() makes it? Waits if it is being made. Whoever is told so has it; who is
-  // not makes it himself.
+  // Is it there, of the right length and with all its blocks, whatever they hold? Waits if it is being made.
+  // Whoever is told so has it; who is not makes it himself.
   virtual bool take(std::uint64_t number) noexcept = 0;
 };
 

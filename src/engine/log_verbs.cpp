@@ -57,7 +57,7 @@ void engine::build_log() {
                  .say = &core_.say});
   if (!is(executor::stepped)) {
     spares_ = std::make_unique<spare_keeper>(*log_->disk.device.device,
-                                             core_.settings.given.segment_bytes);
+                                             core_.settings.given.segment_bytes, log_->disk.spares);
     log_->disk.writer->use_spares(spares_.get());
   }
   core_.log = wal_.get();

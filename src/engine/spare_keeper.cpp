@@ -12,13 +12,11 @@ spare_keeper::~spare_keeper() {
     changed_.notify_all();
   }
   if (thread_) thread_->join();
-  // One that stays is removed by the next opening.
-  if (made_ != 0) static_cast<void>(device_.remove(file_name(spare_prefix, made_)).has_value());
 }
 
 void spare_keeper::want(std::uint64_t number) noexcept {
   const std::lock_guard lock(mutex_);
-  if (wanted_ == number) return;
+  if (wanted_ == number || ready_.has(number)) return;
   if (!thread_) thread_ = start_thread("pawl-s", 0, [this] { run(); });
   if (!thread_) return;  // the system has no more of them: who needs the file makes it
   wanted_ = number;
@@ -27,6 +25,7 @@ void spare_keeper::want(std::uint64_t number) noexcept {
 
 bool spare_keeper::take(std::uint64_t number) noexcept {
   std::unique_lock lock(mutex_);
+  if (ready_.take(number)) return true;
   if (wanted_ != number) return false;
   changed_.wait(lock, [&] { return done_ == number; });
   if (made_ != number) return false;

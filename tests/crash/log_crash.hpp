@@ -13,6 +13,7 @@
 #include "crash/value_log.hpp"
 #include "persistence/log_reader.hpp"
 #include "persistence/segment_name.hpp"
+#include "persistence/spare_files.hpp"
 #include "persistence/tail_table.hpp"
 #include "support/scale.hpp"
 #include "support/seed.hpp"
@@ -27,6 +28,7 @@ struct reading {
 struct tally {
   std::uint64_t read = 0;
   std::uint64_t opened = 0;
+  std::uint64_t recycled = 0;  // segments that became spares
   std::array<std::uint64_t, 6> rows{};
   std::string wrong;  // the first violation
 
@@ -79,6 +81,11 @@ inline void complain(tally& t, const reading& r, std::uint64_t durable, std::uin
   }
 }
 
+inline ready_spares spares_of(const result<kept_spares>& kept) {
+  EXPECT_TRUE(kept);
+  return kept ? kept->ready : ready_spares();
+}
+
 // The disk must give back all that was durable. Now and then it is opened again, with crashes in there.
 inline void check(sim_disk disk, std::uint64_t durable, std::uint64_t written, int depth,
                   random_source& random, tally& t) {
@@ -88,37 +95,50 @@ inline void check(sim_disk disk, std::uint64_t durable, std::uint64_t written, i
   if (!t.wrong.empty() || depth == 0 || random() % (sanitized ? 20 : 200) != 0) return;
   ++t.opened;
   const std::uint64_t found = first.taker.values.size();
+  const log_start start = start_after(first.summary);
   disk.lazy = random() % 2 == 0;
-  value_log log(disk, start_after(first.summary), found);
-  disk.on_change = [&] {
+  value_log log(disk, start, found);
+  const std::function<void()> try_crashes = [&] {
     const std::uint64_t now = std::max(found, log.durable_values());
     for_each_crash(disk, random, [&](sim_disk left) {
       check(std::move(left), now, std::max(found, log.values()), depth - 1, random, t);
     });
   };
+  disk.on_change = try_crashes;
+  ready_spares spares = spares_of(keep_as_spares(disk, segment_bytes_min, 0, start.first_segment));
+  log.writer.use_spares(&spares);
   static_cast<void>(log.begin(2));
   static_cast<void>(log.add(100));
   static_cast<void>(log.writer.sync());
-  for (std::uint64_t n = 1; n < start_after(first.summary).first_segment; ++n) {
-    const std::string name = file_name(segment_prefix, n);
-    if (disk.has(name)) static_cast<void>(disk.remove(name));
-  }
-  static_cast<void>(disk.sync_directory());
+  spares = spares_of(
+      keep_as_spares(disk, segment_bytes_min, start.first_segment, log.writer.next_number()));
+  t.recycled += spares.count();
+  disk.on_change = nullptr;
+  static_cast<void>(log.add(30'000));
+  static_cast<void>(log.writer.sync());
+  disk.on_change = try_crashes;
+  static_cast<void>(log.add(20'000));  // into a segment that was an old one
+  static_cast<void>(log.writer.sync());
   disk.on_change = nullptr;
   reading last = read(disk);
-  complain(t, last, found + 1, found + 1);
-  if (t.wrong.empty() && last.summary.first_segment != start_after(first.summary).first_segment) {
+  complain(t, last, found + 3, found + 3);
+  if (t.wrong.empty() && last.summary.first_segment != start.first_segment) {
     t.wrong = "the base was not complete";
+  }
+  if (t.wrong.empty() && last.summary.last_segment == start.first_segment) {
+    t.wrong = "no second segment was begun";
   }
 }
 
 inline void print(const tally& t) {
   std::printf(
-      "%llu disks read, %llu opened again; rows A %llu B %llu C %llu D %llu E %llu F %llu\n",
+      "%llu disks read, %llu opened again, %llu segments recycled; rows A %llu B %llu C %llu D "
+      "%llu E %llu F %llu\n",
       static_cast<unsigned long long>(t.read), static_cast<unsigned long long>(t.opened),
-      static_cast<unsigned long long>(t.rows[0]), static_cast<unsigned long long>(t.rows[1]),
-      static_cast<unsigned long long>(t.rows[2]), static_cast<unsigned long long>(t.rows[3]),
-      static_cast<unsigned long long>(t.rows[4]), static_cast<unsigned long long>(t.rows[5]));
+      static_cast<unsigned long long>(t.recycled), static_cast<unsigned long long>(t.rows[0]),
+      static_cast<unsigned long long>(t.rows[1]), static_cast<unsigned long long>(t.rows[2]),
+      static_cast<unsigned long long>(t.rows[3]), static_cast<unsigned long long>(t.rows[4]),
+      static_cast<unsigned long long>(t.rows[5]));
 }
 
 // Adds `count` values of all lengths, with crashes after every call.

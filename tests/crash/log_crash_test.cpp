@@ -27,6 +27,7 @@ TEST(log_crash, what_was_durable_is_there_after_every_crash) {
   print(t);
   EXPECT_EQ(t.wrong, "");
   EXPECT_GT(t.opened, 0u);
+  EXPECT_GT(t.recycled, 0u);
 }
 
 // Syncs of the directory that do nothing must be found out.

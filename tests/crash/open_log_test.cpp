@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "crash/log_crash.hpp"
+#include "persistence/segment_name.hpp"
 #include "persistence/state_history.hpp"
 #include "persistence/state_text.hpp"
 #include "support/scale.hpp"
@@ -20,13 +21,17 @@ log_request request() {
   return r;
 }
 
-// A log with jobs, which was opened twice.
+// A log with jobs, which has been opened before: some of it lies in a segment that was recycled. Two spares are
+// there, of which one has another length.
 sim_disk disk_with_jobs(random_source& random) {
   sim_disk disk(random());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(open_log(disk, request()));
   state_history h(random());
   for (int i = 0; i < 60; ++i) one_in(random, 9) ? h.thing() : h.step();
   auto log = open_log(disk, request());
   EXPECT_TRUE(log);
+  EXPECT_EQ(log->spares.count(), 1u);
+  log->writer->use_spares(&log->spares);
   std::uint64_t offset = 0;
   for (const group_bytes& g : h.groups) {
     const cut_part part{1, offset, g};
@@ -34,6 +39,10 @@ sim_disk disk_with_jobs(random_source& random) {
     offset += g.size();
   }
   EXPECT_TRUE(log->writer->sync());
+  EXPECT_EQ(log->spares.count(), 0u);
+  EXPECT_TRUE(disk.create(file_name(spare_prefix, 78), segment_bytes_min));
+  EXPECT_TRUE(disk.create(file_name(spare_prefix, 77), 2 * segment_bytes_min));
+  EXPECT_TRUE(disk.sync_directory());
   return disk;
 }
 

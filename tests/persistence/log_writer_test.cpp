@@ -9,8 +9,8 @@
 
 #include "crash/sim_disk.hpp"
 #include "crash/value_log.hpp"
-#include "persistence/segment_maker.hpp"
 #include "persistence/segment_name.hpp"
+#include "persistence/spare_files.hpp"
 
 namespace pawl {
 namespace {
@@ -194,15 +194,18 @@ TEST(log_writer, a_recycled_segment_tells_nothing_of_its_past) {
   value_log next(disk, start, 10);
   ASSERT_TRUE(next.begin(1));
   ASSERT_TRUE(next.writer.sync());
-  segment_header header{.segment_bytes = segment_bytes_min,
-                        .number = start.first_segment + 1,
-                        .epoch = start.epoch,
-                        .base = start.base};
-  ASSERT_TRUE(recycle_segment(disk, 1, header));
+  const auto kept =
+      keep_as_spares(disk, segment_bytes_min, start.first_segment, next.writer.next_number());
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->renamed, 2u);
+  ready_spares spares = kept->ready;
+  next.writer.use_spares(&spares);
+  ASSERT_TRUE(next.writer.prepare(next.now()));
+  EXPECT_EQ(spares.count(), 1u);
   EXPECT_FALSE(disk.has(file_name(segment_prefix, 1)));
   const log_summary summary = read(disk);
   ASSERT_FALSE(summary.fault) << summary.fault->cause.where;
-  EXPECT_EQ(summary.last_segment, header.number);
+  EXPECT_EQ(summary.last_segment, start.first_segment + 1);
   EXPECT_EQ(summary.end.frame, start.base.frame + 1);
 }
 

@@ -106,19 +106,87 @@ TEST(open_log, says_whether_the_epoch_before_was_closed) {
   EXPECT_EQ(open_log(request_for(scratch.path()))->report.how, opened_record::before::not_closed);
 }
 
-TEST(open_log, removes_what_older_epochs_left) {
+std::set<std::string> names_in(const std::string& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    names.insert(entry.path().filename().string());
+  return names;
+}
+
+TEST(open_log, removes_what_is_no_segment_and_leaves_what_is_of_others) {
   scratch_directory scratch;
   for (const char* name : {"spare-00000000000000aa.seg", "of-somebody"})
     std::ofstream(scratch.path() + '/' + name) << "anything";
-  ASSERT_TRUE(open_log(request_for(scratch.path())));
-  auto log = open_log(request_for(scratch.path()));
+  const auto log = open_log(request_for(scratch.path()));
   ASSERT_TRUE(log);
   EXPECT_EQ(log->report.segments_removed, 1u);
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(scratch.path()))
-    names.insert(entry.path().filename().string());
-  EXPECT_EQ(names,
-            (std::set<std::string>{"board", "lock", "of-somebody", file_name(segment_prefix, 2)}));
+  EXPECT_EQ(log->report.segments_recycled, 0u);
+  EXPECT_EQ(names_in(scratch.path()),
+            (std::set<std::string>{"board", "lock", "of-somebody", file_name(segment_prefix, 1)}));
+}
+
+// The same files serve epoch after epoch: the log begins in the spare, and what it leaves behind is the next one.
+TEST(open_log, segments_of_older_epochs_are_used_again) {
+  scratch_directory scratch;
+  const auto file_of = [&](std::string_view prefix, std::uint64_t number) {
+    struct stat is {};
+    const std::string path = scratch.path() + '/' + file_name(prefix, number);
+    EXPECT_EQ(::stat(path.c_str(), &is), 0) << path;
+    return is.st_ino;
+  };
+  ASSERT_TRUE(open_log(request_for(scratch.path())));
+  ino_t older = file_of(segment_prefix, 1);
+  ASSERT_TRUE(open_log(request_for(scratch.path())));
+  EXPECT_EQ(file_of(spare_prefix, 3), older);
+  for (std::uint64_t epoch = 3; epoch < 6; ++epoch) {
+    const ino_t before = file_of(segment_prefix, epoch - 1);
+    const auto log = open_log(request_for(scratch.path()));
+    ASSERT_TRUE(log) << log.error().where;
+    EXPECT_EQ(log->report.segments_recycled, 1u);
+    EXPECT_EQ(log->report.segments_removed, 0u);
+    EXPECT_EQ(file_of(segment_prefix, epoch), older);
+    EXPECT_EQ(file_of(spare_prefix, epoch + 1), before);
+    EXPECT_EQ(log->spares.count(), 1u);
+    EXPECT_EQ(names_in(scratch.path()).size(), 4u);
+    older = before;
+  }
+}
+
+TEST(open_log, segments_of_another_length_are_not_used_again) {
+  scratch_directory scratch;
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(open_log(request_for(scratch.path())));
+  log_request other = request_for(scratch.path());
+  other.segment_bytes = 2u << 20;
+  {
+    const auto log = open_log(other);
+    ASSERT_TRUE(log) << log.error().where;
+    EXPECT_EQ(log->report.segments_removed, 2u) << "the spare, and the old segment";
+    EXPECT_EQ(log->report.segments_recycled, 0u);
+  }
+  EXPECT_EQ(names_in(scratch.path()),
+            (std::set<std::string>{"board", "lock", file_name(segment_prefix, 3)}));
+  ASSERT_TRUE(open_log(other));
+  EXPECT_EQ(std::filesystem::file_size(scratch.path() + '/' + file_name(spare_prefix, 5)),
+            2u << 20);
+}
+
+// Of a long log two segments stay.
+TEST(open_log, keeps_two_spares_and_no_more) {
+  scratch_directory scratch;
+  log_request small = request_for(scratch.path());
+  small.segment_bytes = segment_bytes_min;
+  {
+    auto log = open_log(small);
+    ASSERT_TRUE(log);
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(log->writer->prepare(moment(1'000)));
+  }
+  const auto log = open_log(small);
+  ASSERT_TRUE(log) << log.error().where;
+  EXPECT_EQ(log->report.segments_recycled, 2u);
+  EXPECT_EQ(log->report.segments_removed, 4u);
+  EXPECT_EQ(names_in(scratch.path()),
+            (std::set<std::string>{"board", "lock", file_name(segment_prefix, 7),
+                                   file_name(spare_prefix, 8), file_name(spare_prefix, 9)}));
 }
 
 TEST(open_log, a_damaged_header_is_refused_and_nothing_is_changed) {

@@ -49,14 +49,12 @@ void check_folder(const std::string& directory, std::vector<field_list>& finding
 
 std::optional<field_list> check_name(const std::string& file, const pawl::log_summary& log) {
   if (file == "lock" || file == "board") return std::nullopt;
-  if (pawl::number_in(file, pawl::spare_prefix)) {
-    return finding("note", file, "a spare, which the next opening removes");
-  }
+  if (pawl::number_in(file, pawl::spare_prefix)) return std::nullopt;
   const auto number = pawl::number_in(file, pawl::segment_prefix);
   if (!number) return finding("note", file, "no file of a store, left alone");
   // Of a log that could not be read to its end it is not known which segments count.
   if (!log.fault && *number < log.first_segment) {
-    return finding("note", file, "left over, which the next opening removes");
+    return finding("note", file, "left over, which the next opening uses anew or removes");
   }
   return std::nullopt;
 }
