@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "job/id.hpp"
+#include "persistence/segment_maker.hpp"
 #include "persistence/write_base.hpp"
 
 namespace pawl {
@@ -40,6 +41,7 @@ class opening {
   status run(opened_log& log) {
     if (status s = read(log); !s) return s;
     if (status s = plan(log); !s) return s;
+    if (status s = keep_what_was_read(); !s) return s;
     if (status s = take_spares(log); !s) return s;
     if (status s = begin_epoch(log); !s) return s;
     return recycle(log);
@@ -109,6 +111,13 @@ class opening {
     if (!drawn) return drawn.error();
     log.directory_id = *drawn;
     return std::monostate{};
+  }
+
+  // A process that was killed leaves frames which it had not synced, in the last segment that has any. The next
+  // epoch names the last of them in its header, so they must be durable before that is.
+  status keep_what_was_read() {
+    if (summary_.epoch == 0) return std::monostate{};
+    return sync_segment(device_, summary_.end_place.segment);
   }
 
   // What the last process, or an opening that was cut short, has left lying.

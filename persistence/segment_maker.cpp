@@ -52,4 +52,13 @@ status make_segment(log_device& device, const segment_header& header, bool has_s
   return spare_becomes_segment(device, header);
 }
 
+status sync_segment(log_device& device, std::uint64_t number) {
+  const auto file = device.open(file_name(segment_prefix, number));
+  if (!file) return file.error();
+  device.start_sync(*file, 0);
+  const status synced = outcome_of(device, 0, "segment: sync");
+  device.close(*file);
+  return synced;
+}
+
 }  // namespace pawl

@@ -14,4 +14,8 @@ namespace pawl {
 // after which there is no such segment either, but perhaps a spare file: io, no_space.
 status make_segment(log_device& device, const segment_header& header, bool has_spare = false);
 
+// Has all that was written into a segment be durable, by whichever process. Waits for the disk; nothing else may be
+// under way. Errors: io.
+status sync_segment(log_device& device, std::uint64_t number);
+
 }  // namespace pawl

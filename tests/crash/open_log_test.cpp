@@ -79,6 +79,39 @@ TEST(open_log_crash, every_disk_that_is_left_gives_the_same_state) {
   EXPECT_GT(disks, 10u);
 }
 
+// The process is killed at every point of an opening, and the power fails while the next one opens: what that
+// found need not have been durable.
+TEST(open_log_crash, a_kill_and_then_a_power_cut_give_the_same_state) {
+  random_source random(fresh_seed());
+  const sim_disk whole = disk_with_jobs(random);
+  sim_disk copy = whole;
+  const std::string wanted = open_text(copy);
+  std::size_t disks = 0;
+  std::string wrong;
+  sim_disk first = whole;
+  first.lazy = true;
+  first.on_change = [&] {
+    sim_disk second = first.killed();
+    second.on_change = [&] {
+      for (int draw = 0; draw < 4 && wrong.empty(); ++draw) {
+        const auto how = static_cast<lost_as>(random() % 3);
+        const auto is_kept = [&](std::size_t) { return one_in(random, 2); };
+        const std::size_t names = random() % (second.unsynced_names() + 1);
+        sim_disk left = second.crash(is_kept, names, how, random());
+        ++disks;
+        const std::string found = open_text(left);
+        if (found != wanted) wrong = found;
+      }
+    };
+    const auto log = open_log(second, request());
+    if (!log && wrong.empty()) wrong = "refused: " + std::string(log.error().where);
+  };
+  ASSERT_TRUE(open_log(first, request()));
+  std::printf("%zu disks opened\n", disks);
+  EXPECT_EQ(wrong, "");
+  EXPECT_GT(disks, 100u);
+}
+
 // Call by call, each fails; the next opening gives the same state.
 TEST(open_log_crash, a_failed_call_leaves_the_state_as_it_was) {
   random_source random(fresh_seed());

@@ -85,6 +85,18 @@ class sim_disk final : public log_device {
     return after;
   }
 
+  // The disk as the next process finds it when this one is killed: nothing is lost, nothing is more durable.
+  [[nodiscard]] sim_disk killed() const {
+    sim_disk after = *this;
+    after.on_change = nullptr;
+    after.under_way_.clear();
+    after.done_.clear();
+    for (auto& [number, f] : after.files_) {
+      for (auto& [where, p] : f.pending) p.has_ended = true;
+    }
+    return after;
+  }
+
   // The bytes of a file, to spoil them.
   std::vector<std::byte>& bytes_of(std::string_view name) {
     return files_.at(names_.at(std::string(name))).now;
