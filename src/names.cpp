@@ -30,9 +30,10 @@ constexpr std::array<std::string_view, dead_cause_count> cause_names{
     "none",   "exhausted",   "handler",    "crashed", "timeout",
     "decode", "quarantined", "dependency", "shed"};
 constexpr std::array<std::string_view, reject_count> reject_names{
-    "none",     "queue_full", "scheduler_full", "no_space",      "log_full",       "log_failed",
-    "memory",   "too_large",  "unknown_kind",   "unknown_queue", "unknown_tenant", "intake_closed",
-    "stopping", "forked",     "overloaded",     "bad_option",    "duplicate"};
+    "none",          "queue_full",     "scheduler_full", "no_space",  "log_full",
+    "log_too_long",  "log_failed",     "memory",         "too_large", "unknown_kind",
+    "unknown_queue", "unknown_tenant", "intake_closed",  "stopping",  "forked",
+    "overloaded",    "bad_option",     "duplicate"};
 constexpr std::array<std::string_view, waiting_for_count> waiting_names{
     "nothing", "due_time", "gate", "a_drain", "kind", "tenant", "lane", "handler"};
 constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_full",

@@ -39,7 +39,7 @@ enum class issue : std::uint8_t {
   breakers_open,               // kinds and lanes whose breaker is open or half open
   memory_low,  // the part of options::memory_bytes_max that is not free for jobs with small payloads:
                // memory_report::free_bytes
-  log_stopped,  // 1: the log is full or has failed (health_report::log)
+  log_stopped,  // 1: the disk is full, the log too long or failed: log_health::refusal
 };
 inline constexpr std::size_t issue_count = 16;
 inline constexpr std::size_t queue_issue_count = 6;  // they come first

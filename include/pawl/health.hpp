@@ -55,6 +55,9 @@ struct log_health {
   std::uint64_t durable_lsn = 0;    // all up to it is durable
   std::uint64_t written_bytes = 0;  // since open(), as are
   std::uint64_t syncs = 0;
+  std::uint64_t bytes_max = 0;  // options::log_bytes_max
+  // Why nothing that is to be logged is accepted now: no_space, log_too_long, log_failed.
+  reject refusal = reject::none;
   int sys_errno = 0;  // of a failed one; 0: a write was cut short
   std::string where;  // and in which file, at what offset
   // What open() has found.

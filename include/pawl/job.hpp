@@ -150,6 +150,7 @@ enum class reject : std::uint8_t {
   scheduler_full,  // no room: options::jobs_max, or bytes_max
   no_space,        // the disk is full: nothing is logged until there is room, see health()
   log_full,        // the disk is behind: what this thread has said to the log is not written yet
+  log_too_long,    // the log has come to options::log_bytes_max; so it stays until the next open()
   log_failed,      // the log has failed and stays so; see health()
   memory,          // the system, options::memory_bytes_max or payload_memory_bytes_max has no more
                    // memory for it
@@ -164,7 +165,7 @@ enum class reject : std::uint8_t {
   bad_option,      // an option of the job is out of its range
   duplicate,       // another job holds its unique key; see job_options::unique
 };
-inline constexpr std::size_t reject_count = 17;
+inline constexpr std::size_t reject_count = 18;
 [[nodiscard]] PAWL_EXPORT std::string_view name(reject r) noexcept;
 
 // What a submit came to.

@@ -152,6 +152,7 @@ class engine {
   status restore_sources(const durable_state& state);
   void note_log_state(log_state state) noexcept;
   void note_durable(std::uint64_t lsn) noexcept;
+  [[nodiscard]] std::uint64_t logged_jobs() const noexcept;
   status close_log() noexcept;
   void describe_log(log_health& h) const;
   [[nodiscard]] bool is(executor e) const noexcept { return core_.settings.given.executor == e; }

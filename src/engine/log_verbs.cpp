@@ -51,9 +51,11 @@ void engine::build_log() {
                  .floor = log_->disk.floor,
                  .epoch = log_->disk.report.epoch,
                  .rule = {},
+                 .bytes_max = core_.settings.given.log_bytes_max,
                  .on_durable = [this](std::uint64_t lsn) { note_durable(lsn); },
                  .on_floor = [this](std::uint64_t) { set_ceiling(); },
                  .on_state = [this](log_state state) { note_log_state(state); },
+                 .live_jobs = [this] { return logged_jobs(); },
                  .say = &core_.say});
   if (!is(executor::stepped)) {
     spares_ = std::make_unique<spare_keeper>(*log_->disk.device.device,
@@ -213,6 +215,15 @@ void engine::note_log_state(log_state state) noexcept {
   });
 }
 
+// Those alive in queues that are logged, and what threads have set aside there.
+std::uint64_t engine::logged_jobs() const noexcept {
+  std::uint64_t jobs = 0;
+  core_.queues.for_each([&](const ready_queue& q) {
+    if (q.log_marks() != 0) jobs += q.room().in_use();
+  });
+  return jobs;
+}
+
 void engine::describe_log(log_health& h) const {
   const opened_log& disk = log_->disk;
   const wal::figures seen = wal_->read();
@@ -224,6 +235,8 @@ void engine::describe_log(log_health& h) const {
   h.durable_lsn = wal_->durable_lsn();
   h.written_bytes = seen.bytes;
   h.syncs = seen.syncs;
+  h.bytes_max = core_.settings.given.log_bytes_max;
+  h.refusal = wal_->refusal();
   h.recovered_jobs = disk.report.jobs;
   h.suspects = disk.suspects.size();
   h.quarantine = core_.suspects.is_on();

@@ -10,6 +10,7 @@
 #include "job/payload_arena.hpp"
 #include "persistence/segment_header.hpp"
 #include "policy/health.hpp"
+#include "policy/log_bound.hpp"
 
 namespace pawl {
 
@@ -65,6 +66,9 @@ result<core_settings> settle(const options& wanted, const machine& m) noexcept {
   }
   if (!wanted.directory.empty() && !is_segment_length(wanted.segment_bytes)) {
     return out_of_range("options.segment_bytes");
+  }
+  if (!wanted.directory.empty() && !is_log_bound(wanted.log_bytes_max, wanted.segment_bytes)) {
+    return out_of_range("options.log_bytes_max");
   }
   if (wanted.jobs_max == 0 || wanted.jobs_max > jobs_max_limit) {
     return out_of_range("options.jobs_max");

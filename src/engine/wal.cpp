@@ -10,6 +10,7 @@
 #include "base/check.hpp"
 #include "base/thread.hpp"
 #include "persistence/record_epoch.hpp"
+#include "policy/log_bound.hpp"
 
 namespace pawl {
 namespace {
@@ -198,9 +199,10 @@ void wal::settle(const log_collector::next_look& next) {
     }
   } else if (next.again && state() == log_state::full) {
     retry_ns_ = 0;
-    change(log_state::ok, reject::none);
+    change(log_state::ok, is_too_long_ ? reject::log_too_long : reject::none);
   }
   note_figures();
+  look_at_bound();
   waiters_.look();
 }
 
@@ -268,6 +270,22 @@ void wal::note_figures() noexcept {
   figures_.syncs.store(writer_.syncs(), relaxed);
   figures_.segments.store(writer_.segments(), relaxed);
   figures_.rounds.store(++rounds_, relaxed);
+}
+
+// What is published already, and what comes of it, is written all the same.
+void wal::look_at_bound() {
+  if (parts_.bytes_max == 0 || is_too_long_ || is_over()) return;
+  if (writer_.bytes() < next_look_bytes_) return;
+  next_look_bytes_ = writer_.bytes() + bytes_between_looks(parts_.bytes_max);
+  is_too_long_ = is_too_long(writer_.bytes(), parts_.live_jobs(), parts_.bytes_max);
+  if (!is_too_long_) return;
+  if (state() == log_state::ok)
+    refusal_.store(reject::log_too_long, relaxed);  // else it comes to that
+  if (parts_.say == nullptr) return;
+  parts_.say->say(
+      log_level::error, "log.too_long",
+      "options.log_bytes_max is reached: no job that is logged is accepted until the next "
+      "opening, which makes the log short");
 }
 
 void wal::change(log_state to, reject refusal) {

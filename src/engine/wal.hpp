@@ -5,6 +5,7 @@
 // makes the next segment if more than half of this one is used. On a full disk it tries again, after 10 ms
 // first and each second in the end; nothing is lost by that. After a failed write or sync it writes nothing any
 // more, and nobody waits for it: what is published then is dropped.
+// Once it has written parts::bytes_max it goes on, but asks that nothing new be accepted.
 //
 // Roles       start, close, abandon: the owner.   step: the owner of a log without a thread, as of a stepped
 //             scheduler; such a log is used by one thread at a time, and waiting for it takes steps.
@@ -61,10 +62,12 @@ class wal {
     std::uint64_t floor = 1;     // of the base, durable
     std::uint64_t epoch = 1;
     commit_rule rule{};
+    std::uint64_t bytes_max = 0;  // of what the writer has written and will; 0: no bound
     // All of these are called on the log's thread, and must not wait for the log.
     std::function<void(std::uint64_t lsn)> on_durable;       // after durable_lsn() says so
     std::function<void(std::uint64_t generation)> on_floor;  // ids below it may be given now
     std::function<void(log_state)> on_state;                 // ok, full, failed
+    std::function<std::uint64_t()> live_jobs;  // that are logged, or more; with a bound
     messages* say = nullptr;
   };
 
@@ -101,7 +104,7 @@ class wal {
   [[nodiscard]] bool is_over() const noexcept { return state() >= log_state::failed; }
   // Of one that has failed: why and where.
   [[nodiscard]] std::optional<log_fault> fault() const noexcept;
-  // Why nothing that must be written may be accepted now: none, no_space, log_failed.
+  // Why nothing that must be written may be accepted now: none, no_space, log_too_long, log_failed.
   [[nodiscard]] reject refusal() const noexcept { return refusal_.load(relaxed); }
 
   // Waits until that LSN is durable; it was given by publish() or now_lsn(). Errors:
@@ -158,6 +161,7 @@ class wal {
   void publish_floor();
   void note_progress();
   void note_figures() noexcept;
+  void look_at_bound();
   void change(log_state to, reject refusal);
   void fail(const log_fault& fault);
   void end_thread(stop how) noexcept;
@@ -184,12 +188,14 @@ class wal {
   status closing_{std::monostate{}};  // the log's thread's, read after it has ended
   std::optional<log_fault> fault_;    // written before [state]
   // The log's thread's.
-  bool is_wanted_ = false;          // a want was taken, and no cut begun since
-  std::uint64_t last_cut_ns_ = 0;   // when the last one was begun that had something
-  std::uint64_t retry_ns_ = 0;      // how long to wait for room on the disk
-  std::uint64_t told_lsn_;          // to on_durable
-  std::uint64_t coming_floor_ = 0;  // published, not durable; 0: none is
-  std::uint64_t floor_lsn_ = 0;     // of it
+  bool is_wanted_ = false;             // a want was taken, and no cut begun since
+  std::uint64_t last_cut_ns_ = 0;      // when the last one was begun that had something
+  std::uint64_t retry_ns_ = 0;         // how long to wait for room on the disk
+  std::uint64_t told_lsn_;             // to on_durable
+  std::uint64_t coming_floor_ = 0;     // published, not durable; 0: none is
+  std::uint64_t floor_lsn_ = 0;        // of it
+  bool is_too_long_ = false;           // for good
+  std::uint64_t next_look_bytes_ = 0;  // written, when the bound is looked at again
   std::uint64_t rounds_ = 0;
   struct published_figures {
     atomic<std::uint64_t> bytes{0}, frames{0}, syncs{0}, segments{0}, rounds{0};

@@ -27,18 +27,20 @@ constexpr duration long_enough = 60s;
 // A log over a directory of its own. Stepped, time passes with each look at the clock.
 struct logged {
   explicit logged(bool is_stepped = false) : logged(is_stepped, 1) {}
-  logged(bool is_stepped, std::uint64_t floor)
+  logged(bool is_stepped, std::uint64_t floor, std::uint64_t bytes_max = 0)
       : device(directory.path()), writer(device, {.segment_bytes = 1u << 20}) {
     manual.per_look_ns = 1'000;
     EXPECT_TRUE(writer.begin({.wall_ns = 1, .boot_ns = 1}));
-    log = std::make_unique<wal>(
-        wal::parts{.writer = writer,
-                   .clock = is_stepped ? static_cast<const clock_source&>(manual) : system,
-                   .floor = floor,
-                   .epoch = 1,
-                   .on_durable = [this](std::uint64_t lsn) { told = lsn; },
-                   .on_floor = [this](std::uint64_t g) { floor_told = g; },
-                   .on_state = [this](log_state s) { states.push_back(s); }});
+    log = std::make_unique<wal>(wal::parts{
+        .writer = writer,
+        .clock = is_stepped ? static_cast<const clock_source&>(manual) : system,
+        .floor = floor,
+        .epoch = 1,
+        .bytes_max = bytes_max,
+        .on_durable = [this](std::uint64_t lsn) { told = lsn; },
+        .on_floor = [this](std::uint64_t g) { floor_told = g; },
+        .on_state = [this](log_state s) { states.push_back(s); },
+        .live_jobs = [this] { return live_jobs; }});
     if (!is_stepped) {
       EXPECT_TRUE(log->start());
     }
@@ -57,6 +59,7 @@ struct logged {
   std::atomic<std::uint64_t> told{0};
   std::atomic<std::uint64_t> floor_told{0};
   std::vector<log_state> states;  // the log's thread's
+  std::uint64_t live_jobs = 0;    // for the bound; before it looks
   std::unique_ptr<wal> log;
 };
 
@@ -208,6 +211,50 @@ TEST(wal, a_full_disk_loses_nothing_and_ends) {
   const found_log found(at.directory.path());
   EXPECT_FALSE(found.has_hole);
   EXPECT_EQ(found.last[0], n);
+}
+
+// It is a reason to refuse what is new, and no other state.
+TEST(wal, at_its_bound_it_goes_on_with_what_is_there) {
+  constexpr std::uint64_t bound = 8u << 20;
+  logged at(true, 1, bound);
+  at.live_jobs = bound / 64;
+  const auto in = at.log->make_appender();
+  std::uint64_t n = 0;
+  while (at.log->refusal() == reject::none && n < 1'000'000) {
+    publish(*in, 0, ++n, 0, durability::durable);
+    at.step_until_idle();
+  }
+  EXPECT_EQ(at.log->refusal(), reject::log_too_long);
+  EXPECT_NEAR(static_cast<double>(at.log->read().bytes), bound / 2, bound / 100);
+  EXPECT_EQ(at.log->state(), log_state::ok);
+  at.live_jobs = 0;
+  while (at.log->read().bytes < 2 * bound) {
+    const std::uint64_t lsn = publish(*in, 0, ++n, 0, durability::durable);
+    at.step_until_idle();
+    ASSERT_GE(at.log->durable_lsn(), lsn) << "what comes of it is written beyond it, too";
+  }
+  EXPECT_EQ(at.log->refusal(), reject::log_too_long);
+  EXPECT_TRUE(at.states.empty());
+  ASSERT_TRUE(at.log->close(2));
+  EXPECT_EQ(found_log(at.directory.path()).last[0], n);
+}
+
+// What it comes back to when the disk has room again.
+TEST(wal, a_disk_that_was_full_does_not_hide_the_bound) {
+  logged at(true, 1, 1u << 19);  // half a segment
+  const auto in = at.log->make_appender();
+  at.device.is_full = true;
+  std::uint64_t n = 0;
+  while (at.log->state() == log_state::ok && n < 1'000'000) {
+    publish(*in, 0, ++n, 0, durability::durable);
+    at.step_until_idle();
+  }
+  EXPECT_EQ(at.log->refusal(), reject::no_space);
+  at.device.is_full = false;
+  at.log->ask();
+  at.step_until_idle();
+  EXPECT_EQ(at.log->state(), log_state::ok);
+  EXPECT_EQ(at.log->refusal(), reject::log_too_long);
 }
 
 TEST(wal, a_full_disk_can_be_closed) {

@@ -22,6 +22,7 @@ void log_to_console(void* user, const pawl::log_record& record) {
 // Every line that the store has read is known by its job, its result or its dead letter.
 void keep_all(const run_settings& settings, pawl::options& options) {
   options.directory = settings.store;
+  options.log_bytes_max = 0;  // a run ends by itself, and would else stop half-way
   options.results_in_memory = std::numeric_limits<std::uint32_t>::max();
   options.dead_in_memory = 1'000'000;
   options.payload_memory_bytes_max = 0;    // results are kept there, too
