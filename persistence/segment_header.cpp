@@ -10,8 +10,8 @@ namespace {
 constexpr std::array<std::byte, 8> segment_magic{std::byte{0x89}, std::byte{0x50}, std::byte{0x41},
                                                  std::byte{0x57}, std::byte{0x4c}, std::byte{0x0d},
                                                  std::byte{0x0a}, std::byte{0x1a}};
-constexpr std::size_t crc_offset = block_bytes - 4;
-constexpr std::size_t fields_bytes = 160;
+constexpr std::size_t segment_crc_offset = block_bytes - 4;
+constexpr std::size_t segment_fields_bytes = 160;
 
 failure damaged(std::string_view where) noexcept {
   return {.code = errc::corrupt, .where = where};
@@ -42,9 +42,9 @@ void encode(const segment_header& header, std::span<std::byte, block_bytes> bloc
   w.u64(header.made.boot_ns);
   w.bytes(header.made.boot_id);
   w.bytes(header.writer);
-  PAWL_CHECK(w.size() == fields_bytes);
-  w.zeros(crc_offset - fields_bytes);
-  w.u32(crc32c(block.first<crc_offset>()));
+  PAWL_CHECK(w.size() == segment_fields_bytes);
+  w.zeros(segment_crc_offset - segment_fields_bytes);
+  w.u32(crc32c(block.first<segment_crc_offset>()));
 }
 
 result<segment_header> decode_segment_header(
@@ -70,9 +70,10 @@ result<segment_header> decode_segment_header(
   h.made.boot_ns = r.u64();
   h.made.boot_id = r.array<16>();
   h.writer = r.array<32>();
-  r.zeros(crc_offset - fields_bytes);
+  r.zeros(segment_crc_offset - segment_fields_bytes);
   const bool are_zero = r.ok();
-  const bool crc_fits = byte_reader(block.last<4>()).u32() == crc32c(block.first<crc_offset>());
+  const bool crc_fits =
+      byte_reader(block.last<4>()).u32() == crc32c(block.first<segment_crc_offset>());
   if (!crc_fits) return damaged("segment header: its CRC is wrong");
   if ((h.needed_features & ~known_features) != 0) return unknown("segment header: needs a feature");
   const bool base_fits = h.epoch != 1 || h.base == epoch_base{};

@@ -9,7 +9,7 @@
 namespace pawl {
 namespace {
 
-constexpr auto number_max = std::numeric_limits<std::uint64_t>::max();
+constexpr auto spare_number_max = std::numeric_limits<std::uint64_t>::max();
 
 result<bool> has_length(log_device& device, const std::string& name, std::uint64_t bytes) {
   const auto file = device.open(name);
@@ -46,7 +46,7 @@ bool ready_spares::take(std::uint64_t number) noexcept {
 spare_plan plan_spares(std::vector<spare_candidate> files, std::uint64_t first) {
   const auto number_of = [&](const spare_candidate& f) {
     const auto number = number_in(f.name, spare_prefix);
-    return number && *number >= first ? *number : number_max;
+    return number && *number >= first ? *number : spare_number_max;
   };
   std::stable_sort(files.begin(), files.end(),
                    [&](const auto& a, const auto& b) { return number_of(a) < number_of(b); });

@@ -18,7 +18,7 @@ namespace pawl {
 namespace {
 
 constexpr failure no_such_letter{errc::not_found, 0, "dead letter"};
-constexpr failure no_memory{errc::memory, 0, "dead letter"};
+constexpr failure no_memory_for_letter{errc::memory, 0, "dead letter"};
 
 bool lets_through(const dead_filter& f, const job_status& s, std::uint64_t died_ns) noexcept {
   return (!f.queue || *f.queue == s.queue) && (!f.kind || *f.kind == s.kind) &&
@@ -101,7 +101,7 @@ result<dead_page> engine::list_dead(const dead_filter& which, std::uint64_t curs
     }
     return page;
   } catch (const std::bad_alloc&) {
-    return no_memory;
+    return no_memory_for_letter;
   }
 }
 
@@ -121,7 +121,7 @@ result<dead_letter> engine::show_dead(job_id id, std::vector<std::byte>* payload
     if (!is_it) return no_such_letter;
     return d;
   } catch (const std::bad_alloc&) {
-    return no_memory;
+    return no_memory_for_letter;
   }
 }
 
@@ -170,7 +170,7 @@ result<ticket> engine::requeue(thread_context& context, job_id id, std::uint64_t
       place = band_entry::make(l.slot, word).bits;
     });
     if (refused == reject::none) return true;
-    why = refused == reject::memory ? no_memory : failure{errc::busy, 0, "unique key"};
+    why = refused == reject::memory ? no_memory_for_letter : failure{errc::busy, 0, "unique key"};
     give_bytes(core_, queue, bytes);
     queue.room().give(1);
     core_.room.give(1);

@@ -22,7 +22,7 @@ namespace pawl {
 
 namespace {
 
-constexpr failure no_memory{errc::memory, 0, "recovery"};
+constexpr failure no_memory_to_recover{errc::memory, 0, "recovery"};
 
 job_word make_word(std::uint64_t version, job_state state) noexcept {
   return {(version << 16) | (std::uint64_t{static_cast<std::uint8_t>(state)} << 12)};
@@ -225,7 +225,7 @@ void restorer::make_dead(std::uint32_t slot_index, slot& job, const durable_job&
 
 status restorer::put(const durable_job& d) {
   slot& job = core_.jobs[id_slot(d.id)];
-  if (!fill(job, d)) return no_memory;
+  if (!fill(job, d)) return no_memory_to_recover;
   if (d.is_dead) {
     make_dead(id_slot(d.id), job, d);
   } else {
@@ -290,7 +290,7 @@ status restore_results(core& c, thread_context& context, const durable_state& st
   for (const job_id id : state.results_by_order()) {
     const durable_result& r = state.results().at(id.value);
     const std::uint32_t block = c.payloads.store(r.value, need::accepted);
-    if (block == payload_arena::none) return no_memory;
+    if (block == payload_arena::none) return no_memory_to_recover;
     const auto to_forget =
         c.results.keep({id, r.version, 0, block, log_marks_of(durability::durable)});
     if (to_forget) forget_result(c, context, *to_forget);
@@ -320,7 +320,7 @@ status restore(core& c, thread_context& context, const durable_state& state,
     }
   }
   const auto is_used = [&used](std::uint32_t slot) { return used.contains(slot); };
-  if (!c.jobs.restore(slots_of(state), given, is_used)) return no_memory;
+  if (!c.jobs.restore(slots_of(state), given, is_used)) return no_memory_to_recover;
   restorer r(c, context, kinds);
   for (const auto* jobs : {&live, &dead}) {
     for (const durable_job* d : *jobs) {

@@ -10,7 +10,7 @@ namespace pawl {
 
 namespace {
 
-constexpr failure no_memory{errc::memory, 0, "result"};
+constexpr failure no_memory_for_result{errc::memory, 0, "result"};
 
 // Under the lock of the results, which own the block.
 job_result result_of(const core& c, const kept_results::entry& kept) {
@@ -43,7 +43,7 @@ result<job_result> engine::show_result(job_id id) const noexcept {
     }
     return failure{errc::not_found, 0, "result"};
   } catch (const std::bad_alloc&) {
-    return no_memory;
+    return no_memory_for_result;
   }
 }
 
@@ -61,7 +61,7 @@ result<result_page> engine::list_results(std::uint64_t cursor,
     });
     return page;
   } catch (const std::bad_alloc&) {
-    return no_memory;
+    return no_memory_for_result;
   }
 }
 

@@ -26,7 +26,7 @@ void close(core& c, thread_context& context, ready_queue& queue, gate_reason rea
   if (queue.has_equipped()) give_up_permits(c, context, queue);
 }
 
-void open(core& c, ready_queue& queue, gate_reason reason) noexcept {
+void open_gate(core& c, ready_queue& queue, gate_reason reason) noexcept {
   if (queue.gate().open(reason, c.active)) c.idle.notify();
 }
 
@@ -122,12 +122,12 @@ result<ticket> engine::apply_resume(thread_context& context, scope of) noexcept 
   const std::lock_guard all_lock(core_.all.mutex);
   if (found->queue != nullptr) {
     found->queue->resume_at_ns = UINT64_MAX;
-    open(core_, *found->queue, gate_reason::paused);
+    open_gate(core_, *found->queue, gate_reason::paused);
     return ticket{};
   }
   core_.all.is_paused = false;
   core_.all.resume_at_ns = UINT64_MAX;
-  core_.queues.for_each([this](ready_queue& q) { open(core_, q, gate_reason::all_paused); });
+  core_.queues.for_each([this](ready_queue& q) { open_gate(core_, q, gate_reason::all_paused); });
   return ticket{};
 }
 
@@ -191,12 +191,13 @@ void engine::apply_limits(thread_context& context, const scope_gates& of,
     of.queue->limits().set(wanted, now);
     core_.note_change_of_gates();
     // Whoever is refused by the new limits closes them again.
-    open(core_, *of.queue, gate_reason::at_limit);
-    open(core_, *of.queue, gate_reason::at_rate);
+    open_gate(core_, *of.queue, gate_reason::at_limit);
+    open_gate(core_, *of.queue, gate_reason::at_rate);
   } else {
     core_.all_starts.set(wanted, now);
     core_.note_change_of_gates();
-    core_.queues.for_each([this](ready_queue& q) { open(core_, q, gate_reason::all_at_rate); });
+    core_.queues.for_each(
+        [this](ready_queue& q) { open_gate(core_, q, gate_reason::all_at_rate); });
   }
 }
 

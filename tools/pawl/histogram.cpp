@@ -6,30 +6,30 @@
 namespace pawl_tool {
 
 namespace {
-constexpr auto relaxed = std::memory_order_relaxed;
+using std::memory_order_relaxed;
 }
 
 void histogram::add(std::uint64_t value) noexcept {
-  buckets_[bucket_of(value)].fetch_add(1, relaxed);
+  buckets_[bucket_of(value)].fetch_add(1, memory_order_relaxed);
   raise_max(value);
 }
 
 void histogram::add_all(const histogram& other) noexcept {
   for (std::size_t i = 0; i < bucket_count; ++i) {
-    buckets_[i].fetch_add(other.buckets_[i].load(relaxed), relaxed);
+    buckets_[i].fetch_add(other.buckets_[i].load(memory_order_relaxed), memory_order_relaxed);
   }
   raise_max(other.max());
 }
 
 void histogram::raise_max(std::uint64_t value) noexcept {
-  std::uint64_t seen = max_.load(relaxed);
-  while (value > seen && !max_.compare_exchange_weak(seen, value, relaxed)) {
+  std::uint64_t seen = max_.load(memory_order_relaxed);
+  while (value > seen && !max_.compare_exchange_weak(seen, value, memory_order_relaxed)) {
   }
 }
 
 std::uint64_t histogram::count() const noexcept {
   std::uint64_t sum = 0;
-  for (const auto& bucket : buckets_) sum += bucket.load(relaxed);
+  for (const auto& bucket : buckets_) sum += bucket.load(memory_order_relaxed);
   return sum;
 }
 
@@ -39,7 +39,7 @@ std::uint64_t histogram::percentile(double share) const noexcept {
   const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(values)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < bucket_count; ++i) {
-    seen += buckets_[i].load(relaxed);
+    seen += buckets_[i].load(memory_order_relaxed);
     if (seen >= std::max<std::uint64_t>(wanted, 1)) return std::min(upper_bound_of(i), max());
   }
   return max();

@@ -8,7 +8,7 @@ namespace pawl_tool {
 namespace {
 
 template <std::size_t Count>
-std::string_view word(const std::array<std::string_view, Count>& words, auto value) {
+std::string_view setting_word(const std::array<std::string_view, Count>& words, auto value) {
   const auto index = static_cast<std::size_t>(value);
   return index < Count ? words[index] : "unknown";
 }
@@ -27,23 +27,23 @@ void add(field_list& to, const pawl::limits_setting& s) {
 void add(field_list& to, const pawl::bounds_setting& s) {
   constexpr std::array<std::string_view, 3> rules{"reject", "block", "shed"};
   to.number("jobs_max", s.jobs).number("bytes_max", s.bytes);
-  to.word("when_full", word(rules, s.when_full)).number("block_for_ns", s.block_for_ns);
+  to.word("when_full", setting_word(rules, s.when_full)).number("block_for_ns", s.block_for_ns);
 }
 void add(field_list& to, const pawl::share_setting& s) {
   to.number("weight", s.weight);
 }
 void add(field_list& to, const pawl::durability_setting& s) {
   constexpr std::array<std::string_view, 3> levels{"none", "relaxed", "durable"};
-  to.word("durability", word(levels, s.durability)).flag("strict_start", s.strict_start);
+  to.word("durability", setting_word(levels, s.durability)).flag("strict_start", s.strict_start);
 }
 void add(field_list& to, const pawl::order_setting& s) {
   constexpr std::array<std::string_view, 4> orders{"fifo", "deadline", "exact_priority", "tenants"};
-  to.word("by", word(orders, s.order));
+  to.word("by", setting_word(orders, s.order));
 }
 void add(field_list& to, const pawl::lanes_setting& s) {
   constexpr std::array<std::string_view, 3> rules{"dead_then_continue", "block", "skip"};
   add(to, s.limits);
-  to.word("on_failure", word(rules, s.on_failure));
+  to.word("on_failure", setting_word(rules, s.on_failure));
 }
 void add(field_list& to, const pawl::retry_budget_setting& s) {
   to.number("retries_per_s", s.retries_per_s);

@@ -14,7 +14,7 @@ namespace pawl_tool {
 namespace {
 
 constexpr std::uint32_t magic = 0x53'52'57'50;  // "PWRS" in a file
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t result_version = 1;
 constexpr std::size_t head_bytes = 60;
 constexpr std::size_t texts_bytes_max = pawl::result_bytes_max - head_bytes;
 constexpr std::size_t sure_bytes = 8'192;  // of the input and of the error output each
@@ -61,7 +61,7 @@ std::vector<std::byte> encode(const stored_result& r) {
   const shares s = share_out(r);
   std::vector<std::byte> bytes(head_bytes + s.input + s.output + s.errors);
   pawl::byte_writer out(bytes);
-  out.numbers(magic, version, marks_of(r, s), static_cast<std::uint8_t>(r.kind),
+  out.numbers(magic, result_version, marks_of(r, s), static_cast<std::uint8_t>(r.kind),
               static_cast<std::uint8_t>(r.attempts));
   out.numbers(r.sequence, r.line_hash, static_cast<std::uint64_t>(r.waited.count()),
               static_cast<std::uint64_t>(r.ran.count()));
@@ -77,7 +77,7 @@ std::vector<std::byte> encode(const stored_result& r) {
 
 std::optional<stored_result> decode_result(std::span<const std::byte> bytes) {
   pawl::byte_reader in(bytes);
-  if (in.u32() != magic || in.u8() != version) return std::nullopt;
+  if (in.u32() != magic || in.u8() != result_version) return std::nullopt;
   stored_result r;
   const std::uint8_t marks = in.u8();
   const std::uint8_t kind = in.u8();

@@ -6,7 +6,7 @@ namespace pawl_tool {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
+using std::memory_order_relaxed;
 
 std::uint64_t nanoseconds_of(std::chrono::nanoseconds time) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
@@ -18,13 +18,14 @@ tally::tally() : shards_(std::make_unique<std::array<shard, shard_count>>()) {}
 
 tally::shard& tally::mine() noexcept {
   static std::atomic<std::size_t> threads_seen{0};
-  thread_local const std::size_t index = threads_seen.fetch_add(1, relaxed) % shard_count;
+  thread_local const std::size_t index =
+      threads_seen.fetch_add(1, memory_order_relaxed) % shard_count;
   return (*shards_)[index];
 }
 
 void tally::started(unsigned attempt, std::chrono::nanoseconds waited) noexcept {
   shard& s = mine();
-  s.started.fetch_add(1, relaxed);
+  s.started.fetch_add(1, memory_order_relaxed);
   if (attempt == 1) {
     s.waited.add(nanoseconds_of(waited));
   } else {
@@ -36,7 +37,7 @@ void tally::attempt_ended(pawl::job_state now, bool timed_out,
                           std::chrono::nanoseconds ran) noexcept {
   shard& s = mine();
   s.ran.add(nanoseconds_of(ran));
-  if (timed_out) s.timed_out.fetch_add(1, relaxed);
+  if (timed_out) s.timed_out.fetch_add(1, memory_order_relaxed);
   if (now == pawl::job_state::completed) {
     s.completed.fetch_add(1);
   } else if (now == pawl::job_state::dead) {
@@ -62,7 +63,7 @@ void tally::refused() noexcept {
 
 void tally::released(std::uint64_t jobs, std::uint64_t line_bytes) noexcept {
   shard& s = mine();
-  s.released_bytes.fetch_add(line_bytes, relaxed);
+  s.released_bytes.fetch_add(line_bytes, memory_order_relaxed);
   s.released_jobs.fetch_add(jobs);
 }
 
@@ -70,14 +71,14 @@ totals tally::read() const noexcept {
   totals sum;
   for (const shard& s : *shards_) {
     sum.released_jobs += s.released_jobs.load();
-    sum.released_bytes += s.released_bytes.load(relaxed);
+    sum.released_bytes += s.released_bytes.load(memory_order_relaxed);
     sum.completed += s.completed.load();
     sum.dead += s.dead.load();
     sum.refused += s.refused.load();
-    sum.started += s.started.load(relaxed);
+    sum.started += s.started.load(memory_order_relaxed);
     sum.restarted += s.restarted.load();
     sum.retried += s.retried.load();
-    sum.timed_out += s.timed_out.load(relaxed);
+    sum.timed_out += s.timed_out.load(memory_order_relaxed);
     sum.interrupted += s.interrupted.load();
   }
   sum.known_completed = known_completed_.load();
