@@ -1,78 +1,20 @@
-// A power cut as a real file system lives it: ext4 and XFS on loop devices are shut down by an ioctl, which
-// drops what was not flushed, data and names, and are mounted again. Needs root, loop devices and mkfs.
+// Power cuts under the log alone, as real file systems live them: ext4 and XFS on loop devices. Needs root, loop
+// devices and mkfs.
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
+#include <cstdio>
+#include <functional>
+#include <memory>
 #include <string>
-#include <thread>
 
 #include "crash/log_life.hpp"
+#include "crash/loop_disk.hpp"
 #include "persistence/open_device.hpp"
 #include "persistence/posix_device.hpp"
-#include "support/scratch_directory.hpp"
 #include "support/seed.hpp"
 
 namespace pawl::test {
 namespace {
-
-// Both file systems have taken over this number and these meanings.
-constexpr unsigned long shutdown_ioctl = _IOR('X', 125, std::uint32_t);
-constexpr std::uint32_t without_flushing_the_journal = 2;
-
-bool run(const std::string& command) {
-  return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-}
-
-// A file system in a file, mounted in a directory of its own.
-class loop_disk {
- public:
-  loop_disk(const std::string& type, const std::string& size) : image_(scratch_.path() + "/image") {
-    std::filesystem::create_directory(mounted());
-    is_there_ = run("truncate -s " + size + " " + image_) &&
-                run("mkfs." + type + (type == "ext4" ? " -q -F " : " -q -f ") + image_) && mount();
-    if (is_there_) std::filesystem::create_directory(directory());
-    if (is_there_) ::chmod(directory().c_str(), 0700);
-  }
-  ~loop_disk() { EXPECT_TRUE(!is_there_ || unmount()); }
-  loop_disk(const loop_disk&) = delete;
-  loop_disk& operator=(const loop_disk&) = delete;
-
-  [[nodiscard]] bool is_there() const { return is_there_; }
-  [[nodiscard]] std::string directory() const { return mounted() + "/log"; }
-  [[nodiscard]] bool cut_power() const {
-    const int fd = ::open(mounted().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return false;
-    std::uint32_t how = without_flushing_the_journal;
-    const bool done = ::ioctl(fd, shutdown_ioctl, &how) == 0;
-    ::close(fd);
-    return done;
-  }
-  bool mount_again() { return unmount() && mount(); }
-  bool make_names_durable() const { return run("sync -f " + directory()); }
-
- private:
-  [[nodiscard]] std::string mounted() const { return scratch_.path() + "/mounted"; }
-  // What a killed process had under way in a ring holds the file system for a moment more.
-  [[nodiscard]] bool unmount() const {
-    for (int tries = 0; tries < 500; ++tries) {
-      if (run("umount " + mounted())) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
-  bool mount() { return run("mount -o loop " + image_ + " " + mounted()); }
-
-  scratch_directory scratch_;
-  std::string image_;
-  bool is_there_ = false;
-};
 
 // Says that it has synced, and has not.
 class lying_device final : public log_device {
@@ -149,8 +91,8 @@ loss live(loop_disk& disk, const maker& make, int lives, bool is_power, random_s
   return l;
 }
 
-class power_cut : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(on, power_cut, testing::Values("ext4", "xfs"),
+class power_cut : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(on, power_cut, ::testing::Values("ext4", "xfs"),
                          [](const auto& type) { return std::string(type.param); });
 
 TEST_P(power_cut, loses_nothing_that_was_acknowledged) {
@@ -158,9 +100,7 @@ TEST_P(power_cut, loses_nothing_that_was_acknowledged) {
   loop_disk disk(GetParam(), "320M");
   if (!disk.is_there()) GTEST_SKIP() << "no " << GetParam() << " on a loop device here";
   for (const device_choice choice : {device_choice::posix, device_choice::best}) {
-    std::filesystem::remove_all(disk.directory());
-    std::filesystem::create_directory(disk.directory());
-    ::chmod(disk.directory().c_str(), 0700);
+    disk.make_directory();
     const loss l = live(
         disk, [choice](const std::string& d) { return honest(d, choice); }, 50, true, random);
     EXPECT_FALSE(l.was_found) << "in life " << l.lives;
@@ -177,9 +117,7 @@ TEST_P(power_cut, a_missing_sync_is_found_by_a_power_cut_only) {
   const loss by_kill = live(disk, lying, 20, false, random);
   EXPECT_FALSE(by_kill.was_found);
   EXPECT_GT(by_kill.values, 0u);
-  std::filesystem::remove_all(disk.directory());
-  std::filesystem::create_directory(disk.directory());
-  ::chmod(disk.directory().c_str(), 0700);
+  disk.make_directory();
   const loss by_power = live(disk, lying, 50, true, random);
   EXPECT_TRUE(by_power.was_found) << "50 power cuts did not find a missing sync";
   std::printf("found by power cut %d\n", by_power.lives);
