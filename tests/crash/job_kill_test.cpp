@@ -11,7 +11,6 @@
 namespace pawl::test {
 namespace {
 
-constexpr std::uint64_t slowness = sanitized ? 5 : 1;
 constexpr int lives = sanitized ? 10 : 30;
 
 void kill_again_and_again(bool io_uring) {
@@ -21,15 +20,18 @@ void kill_again_and_again(bool io_uring) {
   for (int life = 0; life < lives && !::testing::Test::HasFailure(); ++life) {
     job_life child(directory.path(), io_uring, oracle, random(), false);
     // Now and then in the middle of its opening.
-    const std::uint64_t longest_us = (random() % 4 == 0 ? 20'000 : 200'000) * slowness;
-    child.end_after(std::chrono::microseconds(random() % longest_us), oracle);
+    EXPECT_TRUE(one_in(random, 4) || child.hear_acknowledgement(oracle));
+    const std::chrono::microseconds span(below(random, 100'000));
+    EXPECT_TRUE(child.hear_for(span, oracle));
+    EXPECT_EQ(child.kill(oracle), life_end::killed);
   }
   job_life last(directory.path(), io_uring, oracle, random(), true);
-  last.wait_for_end(oracle);
+  EXPECT_EQ(last.wait(oracle), life_end::done);
   oracle.check_end();
-  EXPECT_GT(oracle.completed(), 0u);
-  std::printf("%s: %zu jobs acknowledged, %zu ends\n", io_uring ? "uring" : "posix",
-              oracle.accepted(), oracle.completed());
+  EXPECT_GT(oracle.ended(), 0u);
+  std::printf("%s: %zu jobs acknowledged, %zu ends, %zu results, %zu dead\n",
+              io_uring ? "uring" : "posix", oracle.accepted(), oracle.ended(), oracle.results(),
+              oracle.dead());
 }
 
 TEST(job_kill, loses_nothing_by_plain_calls) {
