@@ -18,13 +18,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr kind_ref plain{0};
-constexpr kind_ref held{1};
-constexpr std::uint32_t segment = 64u << 10;
-constexpr std::uint64_t bound = 4 * segment;
-
 class log_bound_engine : public ::testing::Test {
  protected:
+  static constexpr kind_ref plain{0};
+  static constexpr kind_ref held{1};
+  static constexpr std::uint32_t segment = 64u << 10;
+  static constexpr std::uint64_t bound = 4 * segment;
+
   log_bound_engine() {
     kinds_.add("plain/1", &log_bound_engine::count, this);
     kinds_.add("held/1", &log_bound_engine::hold, this);
@@ -70,6 +70,10 @@ class log_bound_engine : public ::testing::Test {
     const counters c = s.read_counters();
     return c.accepted - c.ended();
   }
+  static bool is_said(const health_report& h, issue what) {
+    return std::any_of(h.conditions.begin(), h.conditions.end(),
+                       [what](const condition& c) { return c.what == what; });
+  }
 
   scratch_directory directory_;
   registry kinds_;
@@ -77,11 +81,6 @@ class log_bound_engine : public ::testing::Test {
   std::atomic<std::uint64_t> ran_{0};
   const std::vector<std::byte> payload_ = std::vector<std::byte>(1'000);
 };
-
-bool is_said(const health_report& h, issue what) {
-  return std::any_of(h.conditions.begin(), h.conditions.end(),
-                     [what](const condition& c) { return c.what == what; });
-}
 
 TEST_F(log_bound_engine, refuses_what_is_logged_and_lets_all_else_go_on) {
   {

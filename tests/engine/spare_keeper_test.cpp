@@ -20,7 +20,7 @@ class spare_keeper_test : public ::testing::Test {
   }
   scratch_directory directory_;
   faulty_device device_{directory_.path()};
-  const ready_spares none_;
+  const ready_spares none_{};
 };
 
 TEST_F(spare_keeper_test, has_made_what_was_wanted) {

@@ -14,10 +14,9 @@
 namespace pawl::test {
 namespace {
 
-constexpr std::uint64_t first = 7;
-
 // Each of the files is there and fits, is there and does not, or is not there.
 TEST(plan_spares, keeps_two_that_fit_under_the_next_names_and_loses_none_on_the_way) {
+  constexpr std::uint64_t first = 7;
   const std::vector<std::string> names{file_name(segment_prefix, 1), file_name(segment_prefix, 2),
                                        file_name(spare_prefix, 3),   file_name(spare_prefix, first),
                                        file_name(spare_prefix, 8),   file_name(spare_prefix, 9)};
