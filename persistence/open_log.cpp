@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/seeded_bug.hpp"
 #include "job/id.hpp"
 #include "persistence/segment_maker.hpp"
 #include "persistence/write_base.hpp"
@@ -149,14 +150,15 @@ class opening {
     log.writer = std::make_unique<log_writer>(device_, start);
     log.writer->use_spares(&log.spares);
     if (status s = log.writer->begin(request_.now); !s) return s;
-    const base_request base{.first_lsn = summary_.end.lsn + 1,
-                            .now = request_.now,
-                            .floor = log.floor,
-                            .opened = {.epoch = log.report.epoch,
-                                       .recovered_lsn = log.report.recovered_lsn,
-                                       .jobs = log.report.jobs,
-                                       .dead = log.report.dead,
-                                       .how = log.report.how}};
+    const base_request base{
+        .first_lsn = summary_.end.lsn + 1,
+        .now = request_.now,
+        .floor = PAWL_SEEDED(floor_not_moved) ? log.first_generation : log.floor,
+        .opened = {.epoch = log.report.epoch,
+                   .recovered_lsn = log.report.recovered_lsn,
+                   .jobs = log.report.jobs,
+                   .dead = log.report.dead,
+                   .how = log.report.how}};
     const auto written = write_base(*log.writer, *log.state, base);
     log.writer->use_spares(nullptr);  // `log` may be moved
     fault_ = log.writer->failed();

@@ -1,5 +1,5 @@
 // base/seeded_bug.hpp -- bugs on purpose, each at the line where a person would make it, to see whether the
-// tests find them. They exist in one test program (tests/seeded); everywhere else PAWL_SEEDED is false.
+// tests find them. They exist in two test programs (tests/seeded); everywhere else PAWL_SEEDED is false.
 //
 //   PAWL_SEEDED_BUG=retried_sync bin/pawl_seeded_bugs
 #pragma once

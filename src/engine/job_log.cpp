@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/seeded_bug.hpp"
 #include "engine/log_appender.hpp"
 #include "engine/option_checks.hpp"
 #include "engine/wal.hpp"
@@ -45,6 +46,12 @@ std::uint64_t say_at(core& c, thread_context& context, std::uint8_t marks, const
   const std::lock_guard lock(of.mutex);
   of.move_to(at.position);
   const cursor_record x{number_of_source(at.source.index), ++of.order, of.position()};
+  if constexpr (sizeof...(group) != 0) {
+    if (PAWL_SEEDED(cursor_outside_group)) {
+      say(context, marks, group...);
+      return of.lsn = say(context, marks, x);
+    }
+  }
   of.lsn = say(context, marks, x, group...);
   return of.lsn;
 }
