@@ -271,6 +271,10 @@ std::uint64_t log_requeued(thread_context& context, job_id id, slot& job,
 std::uint64_t log_completed(thread_context& context, const kept_results::entry& kept,
                             std::span<const std::byte> value) noexcept {
   const std::array one{ended_job{kept.id, kept.version}};
+  if (PAWL_SEEDED(result_outside_group)) {
+    say(context, kept.marks, result_record{kept.id, kept.version, value});
+    return say(context, kept.marks, ended_record{ended_record::way::completed, one});
+  }
   return say(context, kept.marks, result_record{kept.id, kept.version, value},
              ended_record{ended_record::way::completed, one});
 }

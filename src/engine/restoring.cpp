@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/seeded_bug.hpp"
 #include "engine/ending.hpp"
 #include "engine/job_log.hpp"
 #include "engine/payload_storing.hpp"
@@ -128,7 +129,7 @@ bool restorer::fill(slot& job, const durable_job& d) noexcept {
   job.kind = kinds_.at(d.kind);
   job.queue = static_cast<std::uint16_t>(d.queue - 1);
   job.band = static_cast<std::uint8_t>(d.priority);
-  job.attempt = d.attempt;
+  job.attempt = PAWL_SEEDED(attempt_not_restored) ? std::uint8_t{0} : d.attempt;
   job.attempts_max = d.attempts_max;
   job.pushbacks = d.pushbacks;
   job.cause = static_cast<std::uint8_t>(d.cause);

@@ -101,6 +101,7 @@ class state_history {
       e.lane = submit_lane{"lane", random_() % 9};
       job.lane = durable_lane{"lane", e.lane->order};
     }
+    give_rare_options(job, e);
     job.payload.resize(random_() % 20, std::byte{7});
     const submitted_job one{job.id, job.version, job.payload};
     groups.push_back(group_of({submit_record{
@@ -109,9 +110,23 @@ class state_history {
         std::span(&one, 1)}}));
     jobs[slot] = job;
   }
+  void give_rare_options(durable_job& job, submit_extras& e) {
+    const auto some = [this] { return 1 + random_() % 1000; };
+    if (one_in(random_, 4)) job.run_timeout_ns = e.run_timeout_ns = some();
+    if (one_in(random_, 4)) job.deadline_ns = e.deadline_ns = some();
+    if (one_in(random_, 4)) job.exact_priority = e.exact_priority = -7;
+    if (one_in(random_, 4)) job.backoff = e.backoff = backoff::fixed(duration(9));
+    if (one_in(random_, 4)) {
+      job.unique = e.unique = submit_unique{{some(), 1}, unique_scope::kind, {}, some()};
+    }
+    if (one_in(random_, 4)) job.parent = e.parent = submit_parent{make_id(1, some()), 3};
+    if (one_in(random_, 4)) job.tag = e.tag = number();
+    if (one_in(random_, 4)) job.trace = e.trace = submit_trace{{}, {}, 1};
+  }
   void again(durable_job& job) {
     add_error(job);
     ++job.attempt;
+    job.pushbacks = static_cast<std::uint8_t>(random_() % 3);
     job.due = clock_time{clock_name::boot, 1 + random_() % 1000};
     const auto errors = views(job);
     groups.push_back(
