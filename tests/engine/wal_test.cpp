@@ -31,16 +31,16 @@ struct logged {
       : device(directory.path()), writer(device, {.segment_bytes = 1u << 20}) {
     manual.per_look_ns = 1'000;
     EXPECT_TRUE(writer.begin({.wall_ns = 1, .boot_ns = 1}));
-    log = std::make_unique<wal>(wal::parts{
-        .writer = writer,
-        .clock = is_stepped ? static_cast<const clock_source&>(manual) : system,
-        .floor = floor,
-        .epoch = 1,
-        .bytes_max = bytes_max,
-        .on_durable = [this](std::uint64_t lsn) { told = lsn; },
-        .on_floor = [this](std::uint64_t g) { floor_told = g; },
-        .on_state = [this](log_state s) { states.push_back(s); },
-        .live_jobs = [this] { return live_jobs; }});
+    log = std::make_unique<wal>(
+        wal::parts{.writer = writer,
+                   .clock = is_stepped ? static_cast<const clock_source&>(manual) : system,
+                   .floor = floor,
+                   .epoch = 1,
+                   .bytes_max = bytes_max,
+                   .on_durable = [this](std::uint64_t lsn) { told = lsn; },
+                   .on_floor = [this](std::uint64_t g) { floor_told = g; },
+                   .on_state = [this](log_state s) { states.push_back(s); },
+                   .live_jobs = [this] { return live_jobs; }});
     if (!is_stepped) {
       EXPECT_TRUE(log->start());
     }

@@ -152,8 +152,9 @@ TEST_F(store, check_finds_strangers_and_open_doors_and_no_fault_with_spares) {
   std::filesystem::permissions(store_.path(), std::filesystem::perms(0777));
   const process_end end = store_.run({"store", "check"});
   EXPECT_EQ(end.exit_code, 0) << end.errors;
-  for (const char* part : {"warning  .                                    -  others may write into",
-                           "note     \"a\\x1b[2Jb\"                          -  no file of a store"}) {
+  for (const char* part :
+       {"warning  .                                    -  others may write into",
+        "note     \"a\\x1b[2Jb\"                          -  no file of a store"}) {
     EXPECT_TRUE(contains(end.output, part)) << part << '\n' << end.output;
   }
   EXPECT_FALSE(contains(end.output, "spare")) << end.output;
