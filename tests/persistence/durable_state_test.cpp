@@ -197,6 +197,25 @@ TEST(durable_state, boot_times_of_another_boot_go_by_the_wall_clock) {
   EXPECT_EQ(due_of(9'000, moment(7'000), moment(500)), 9'000u) << "the same boot";
 }
 
+TEST(durable_state, each_boot_time_of_a_job_goes_by_the_wall_clock) {
+  boot_moment later = moment(50'000, 2);  // 1,000 ns after, on a clock that is far ahead
+  later.wall_ns = moment(7'000).wall_ns + 1'000;
+  submit_extras e;
+  e.expires_ns = 9'000;
+  e.deadline_ns = 9'500;
+  const submitted_job one{make_id(1, 1), 1, {}};
+  durable_state state(later);
+  ASSERT_TRUE(take(
+      state,
+      {names(),
+       group_of({submit_record{{1, 1, priority::normal, 3, 0, 0, 6'900}, e, std::span(&one, 1)}})},
+      moment(7'000)));
+  ASSERT_TRUE(state.finish());
+  EXPECT_EQ(state.live()[0]->submitted_ns, 49'000u - 100u);
+  EXPECT_EQ(state.live()[0]->expires_ns, 49'000u + 2'000u);
+  EXPECT_EQ(state.live()[0]->deadline_ns, 49'000u + 2'500u);
+}
+
 TEST(durable_state, refuses_jobs_without_a_submit_or_a_name) {
   const auto why = [](const std::vector<group_bytes>& rings) {
     durable_state state(moment(1));
