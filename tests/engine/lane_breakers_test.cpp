@@ -20,7 +20,7 @@ constexpr duration kept_tick{1LL << 26};  // what is kept is so much longer, at 
 constexpr std::uint64_t second = 1'000'000'000;
 
 // Opens at the 3rd failure in a row, for 10 s.
-breaker_rule strict(std::uint16_t trials = 1) {
+breaker_rule strict_lane_rule(std::uint16_t trials = 1) {
   return {.window = 3, .attempts_min = 3, .failed_percent = 100, .open_for = 10s, .trials = trials};
 }
 
@@ -91,7 +91,7 @@ outcome does_well(context&) {
 }
 
 TEST_F(lane_breakers, give_a_lane_that_fails_a_rest_and_nobody_else) {
-  open(strict());
+  open(strict_lane_rule());
   const job_id a = submit("x");
   const job_id b = submit("x");
   const job_id c = submit("x");
@@ -137,7 +137,7 @@ TEST_F(lane_breakers, give_a_lane_that_fails_a_rest_and_nobody_else) {
 }
 
 TEST_F(lane_breakers, cost_nothing_while_they_are_open) {
-  open(strict());
+  open(strict_lane_rule());
   for (int i = 0; i < 50; ++i) submit("x");
   act = fails;
   w.advance(2500ms);
@@ -154,7 +154,7 @@ TEST_F(lane_breakers, cost_nothing_while_they_are_open) {
 }
 
 TEST_F(lane_breakers, open_for_slow_attempts) {
-  breaker_rule rule = strict();
+  breaker_rule rule = strict_lane_rule();
   rule.slow = 100ms;
   rule.slow_percent = 100;
   open(rule);
@@ -178,7 +178,7 @@ TEST_F(lane_breakers, open_for_slow_attempts) {
 
 TEST_F(lane_breakers, do_not_count_what_is_ignored_or_is_no_failure) {
   constexpr error_kind not_theirs = 7;
-  breaker_rule rule = strict();
+  breaker_rule rule = strict_lane_rule();
   rule.ignored = {not_theirs};
   open(rule);
   int n = 0;
@@ -208,7 +208,7 @@ TEST_F(lane_breakers, do_not_count_what_is_ignored_or_is_no_failure) {
 TEST_F(lane_breakers, hear_of_deaths_of_every_kind_and_of_overruns) {
   w.wanted.on_overrun = on_overrun::dead;
   w.wanted.grace = 1s;
-  open(strict(), {}, {.max_attempts = 1, .run_timeout = 1s});
+  open(strict_lane_rule(), {}, {.max_attempts = 1, .run_timeout = 1s});
   act = [](context&) { return outcome::dead(); };
   submit("x");
   w.settle();
@@ -231,7 +231,7 @@ TEST_F(lane_breakers, hear_of_deaths_of_every_kind_and_of_overruns) {
 TEST_F(lane_breakers, an_overrun_trial_does_not_keep_a_lane_with_room_waiting) {
   w.wanted.on_overrun = on_overrun::dead;
   w.wanted.grace = 1s;
-  open(strict(), {.concurrency = 2}, {.run_timeout = 1s});
+  open(strict_lane_rule(), {.concurrency = 2}, {.run_timeout = 1s});
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x");
@@ -254,7 +254,7 @@ TEST_F(lane_breakers, an_overrun_trial_does_not_keep_a_lane_with_room_waiting) {
 }
 
 TEST_F(lane_breakers, half_open_let_as_many_try_as_the_rule_says) {
-  open(strict(2), {.concurrency = 5});
+  open(strict_lane_rule(2), {.concurrency = 5});
   act = fails;
   for (int i = 0; i < 8; ++i) submit("x");
   w.advance(3s);
@@ -280,7 +280,7 @@ TEST_F(lane_breakers, half_open_let_as_many_try_as_the_rule_says) {
 }
 
 TEST_F(lane_breakers, a_trial_that_does_not_count_is_made_again) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x");
@@ -299,7 +299,7 @@ TEST_F(lane_breakers, a_trial_that_does_not_count_is_made_again) {
 }
 
 TEST_F(lane_breakers, a_trial_that_is_cancelled_or_expires_lets_the_next_one_try) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x", {.expires = 12'500ms});
@@ -322,7 +322,7 @@ TEST_F(lane_breakers, a_trial_that_is_cancelled_or_expires_lets_the_next_one_try
 }
 
 TEST_F(lane_breakers, one_that_expires_while_it_waits_leaves_the_way_to_the_next) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   const job_id a = submit("x", {.expires = 5s});
   const job_id b = submit("x");
@@ -338,7 +338,7 @@ TEST_F(lane_breakers, one_that_expires_while_it_waits_leaves_the_way_to_the_next
 
 TEST_F(lane_breakers, a_start_that_was_let_go_and_came_too_late_gives_its_trial_back) {
   // The job ends between the lane's word and its start: by the hook of another job's end, inside the drain.
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x");
@@ -358,7 +358,7 @@ TEST_F(lane_breakers, a_start_that_was_let_go_and_came_too_late_gives_its_trial_
 }
 
 TEST_F(lane_breakers, and_pauses_each_hold_it_back) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   submit("x");
   w.advance(3s);
@@ -386,7 +386,7 @@ TEST_F(lane_breakers, and_pauses_each_hold_it_back) {
 }
 
 TEST_F(lane_breakers, and_rates_each_hold_it_back) {
-  open(strict(), {.rate = {.starts = 1, .per = 4s}});
+  open(strict_lane_rule(), {.rate = {.starts = 1, .per = 4s}});
   act = fails;
   submit("x");
   w.advance(9s);  // at 0, 4 and 8 s
@@ -406,7 +406,7 @@ TEST_F(lane_breakers, and_rates_each_hold_it_back) {
 }
 
 TEST_F(lane_breakers, skip_its_failing_head_and_still_count_it) {
-  open(strict(), {.on_failure = on_failure::skip});
+  open(strict_lane_rule(), {.on_failure = on_failure::skip});
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x");
@@ -423,7 +423,7 @@ TEST_F(lane_breakers, skip_its_failing_head_and_still_count_it) {
 }
 
 TEST_F(lane_breakers, a_dead_job_that_blocks_its_lane_is_requeued_into_an_open_one) {
-  open(strict(), {.on_failure = on_failure::block}, {.max_attempts = 4});
+  open(strict_lane_rule(), {.on_failure = on_failure::block}, {.max_attempts = 4});
   act = fails;
   const job_id a = submit("x");
   w.advance(2500ms);
@@ -445,7 +445,7 @@ TEST_F(lane_breakers, a_dead_job_that_blocks_its_lane_is_requeued_into_an_open_o
 }
 
 TEST_F(lane_breakers, blocking_kinds_are_watched_as_well) {
-  open(strict(), {}, {.blocking = true});
+  open(strict_lane_rule(), {}, {.blocking = true});
   act = fails;
   submit("x");
   submit("x");
@@ -461,7 +461,7 @@ TEST_F(lane_breakers, blocking_kinds_are_watched_as_well) {
 // ---- what is left of a lane without jobs ----
 
 TEST_F(lane_breakers, that_know_of_no_failure_leave_nothing) {
-  open(strict(), {}, {.run_timeout = duration(0)});
+  open(strict_lane_rule(), {}, {.run_timeout = duration(0)});
   for (int i = 0; i < 100; ++i) submit("lane " + std::to_string(i));
   w.settle();
   EXPECT_EQ(sum().lanes, 0u);
@@ -469,7 +469,7 @@ TEST_F(lane_breakers, that_know_of_no_failure_leave_nothing) {
 }
 
 TEST_F(lane_breakers, keys_whose_jobs_come_one_at_a_time_trip_too) {
-  open(strict());
+  open(strict_lane_rule());
   die("x", 2);
   EXPECT_EQ(sum().lanes, 1u);
   EXPECT_EQ(state(), breaker_state::closed);
@@ -482,7 +482,7 @@ TEST_F(lane_breakers, keys_whose_jobs_come_one_at_a_time_trip_too) {
 }
 
 TEST_F(lane_breakers, failures_are_forgotten_when_nobody_came_for_so_long) {
-  open(strict());
+  open(strict_lane_rule());
   die("x", 2);
   w.advance(10s - 1us);
   EXPECT_EQ(sum().lanes, 1u);
@@ -503,7 +503,7 @@ TEST_F(lane_breakers, failures_are_forgotten_when_nobody_came_for_so_long) {
 }
 
 TEST_F(lane_breakers, open_ones_are_kept_until_they_could_be_tried_and_for_open_for_after_it) {
-  open(strict());
+  open(strict_lane_rule());
   die("x", 3);
   ASSERT_EQ(state(), breaker_state::open);
   EXPECT_EQ(w.find(submit("x")).state, job_state::ready);
@@ -542,7 +542,7 @@ TEST_F(lane_breakers, a_rule_that_is_given_applies_from_the_next_start) {
   w.advance(10'500ms);
   EXPECT_EQ(started.size(), 11u);
   act = [&](context&) {
-    set_rule(strict());  // this one started without
+    set_rule(strict_lane_rule());  // this one started without
     return outcome::fail();
   };
   w.advance(1s);
@@ -555,7 +555,7 @@ TEST_F(lane_breakers, a_rule_that_is_given_applies_from_the_next_start) {
 }
 
 TEST_F(lane_breakers, one_that_is_taken_away_while_it_is_open_lets_them_go_at_once) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   const job_id a = submit("x");
   const job_id b = submit("x");
@@ -570,14 +570,14 @@ TEST_F(lane_breakers, one_that_is_taken_away_while_it_is_open_lets_them_go_at_on
   EXPECT_EQ(w.states_of(b).back(), job_state::completed);
   EXPECT_EQ(sum().lanes, 0u);
   // Given again it starts closed, and what it knew is gone.
-  set_rule(strict());
+  set_rule(strict_lane_rule());
   EXPECT_EQ(state(), breaker_state::closed);
   die("x", 2);
   EXPECT_EQ(state(), breaker_state::closed);
 }
 
 TEST_F(lane_breakers, one_that_is_taken_away_forgets_what_it_kept) {
-  open(strict());
+  open(strict_lane_rule());
   die("x", 3);
   die("y", 1);
   ASSERT_EQ(sum().lanes, 2u);
@@ -593,19 +593,19 @@ TEST_F(lane_breakers, what_a_closed_one_has_counted_is_judged_by_the_new_rule) {
   submit("x");
   w.advance(4500ms);
   ASSERT_EQ(started.size(), 5u);
-  set_rule(strict());
+  set_rule(strict_lane_rule());
   EXPECT_EQ(state(), breaker_state::closed);
   w.advance(1s);
   EXPECT_EQ(state(), breaker_state::open);
 }
 
 TEST_F(lane_breakers, an_open_one_is_so_for_the_new_time_at_most) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   submit("x");
   w.advance(3s);  // open until 12 s
   ASSERT_EQ(state(), breaker_state::open);
-  breaker_rule rule = strict();
+  breaker_rule rule = strict_lane_rule();
   rule.open_for = 60s;
   set_rule(rule);
   rule.open_for = 2s;
@@ -618,7 +618,7 @@ TEST_F(lane_breakers, an_open_one_is_so_for_the_new_time_at_most) {
 }
 
 TEST_F(lane_breakers, trials_begin_anew_with_a_new_rule) {
-  open(strict(3), {.concurrency = 4});
+  open(strict_lane_rule(3), {.concurrency = 4});
   act = fails;
   for (int i = 0; i < 6; ++i) submit("x");
   w.advance(3s);
@@ -629,7 +629,7 @@ TEST_F(lane_breakers, trials_begin_anew_with_a_new_rule) {
   act = [&](context&) {
     if (!std::exchange(is_first, false)) return outcome::done();
     EXPECT_EQ(state(), breaker_state::half_open);
-    set_rule(strict(1));
+    set_rule(strict_lane_rule(1));
     EXPECT_EQ(state(), breaker_state::half_open);
     return outcome::fail();
   };
@@ -640,7 +640,7 @@ TEST_F(lane_breakers, trials_begin_anew_with_a_new_rule) {
 }
 
 TEST_F(lane_breakers, a_rule_that_stays_the_same_changes_nothing) {
-  open(strict(2));
+  open(strict_lane_rule(2));
   act = fails;
   submit("x");
   w.advance(1500ms);
@@ -656,8 +656,8 @@ TEST_F(lane_breakers, a_rule_that_stays_the_same_changes_nothing) {
 }
 
 TEST_F(lane_breakers, a_rule_out_of_range_is_refused) {
-  open(strict());
-  breaker_rule bad = strict();
+  open(strict_lane_rule());
+  breaker_rule bad = strict_lane_rule();
   bad.attempts_min = 4;
   const auto answer = w.e->set_options(host(), queue, {.lanes = {.breaker = bad}});
   ASSERT_FALSE(answer);
@@ -666,7 +666,7 @@ TEST_F(lane_breakers, a_rule_out_of_range_is_refused) {
 }
 
 TEST_F(lane_breakers, a_scheduler_stops_with_some_open) {
-  open(strict());
+  open(strict_lane_rule());
   act = fails;
   for (int i = 0; i < 20; ++i) submit("x");
   w.advance(5s);

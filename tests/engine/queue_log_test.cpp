@@ -38,7 +38,7 @@ class queue_log : public ::testing::Test {
 
   scratch_directory directory_;
   registry kinds_;
-  const system_clock clock_;
+  const system_clock clock_{};
 };
 
 void expect_same(const limits& a, const limits& b) {

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr kind_ref answer_it{0};
+constexpr kind_ref answer_with_result{0};
 constexpr kind_ref block_it{1};
 
 std::string text_of(const std::vector<std::byte>& bytes) {
@@ -68,7 +68,7 @@ class results : public ::testing::Test {
   std::unique_ptr<scheduler> open() { return open_or_exit(wanted(), kinds_); }
   static queue_ref keeping(scheduler& s) { return *s.queue("keeps", {.keep_results = true}); }
   static job_id run_one(scheduler& s, queue_ref q, const std::string& text,
-                        kind_ref kind = answer_it) {
+                        kind_ref kind = answer_with_result) {
     const auto answer = s.submit(q, kind, std::as_bytes(std::span(text)));
     EXPECT_TRUE(answer) << name(answer.reason);
     EXPECT_TRUE(s.wait(answer.ticket.id, 10s));
@@ -220,7 +220,7 @@ TEST_F(results, are_durable_with_the_end_of_their_jobs) {
     const queue_ref q = keeping(*s);
     ticket last;
     for (int i = 0; i < 200; ++i) {
-      const auto answer = s->submit(q, answer_it, std::as_bytes(std::span("large", 5)));
+      const auto answer = s->submit(q, answer_with_result, std::as_bytes(std::span("large", 5)));
       if (!answer || !s->wait(answer.ticket.id, 10s)) return 1;
       last = s->show_result(answer.ticket.id)->ticket;
     }

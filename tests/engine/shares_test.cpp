@@ -28,14 +28,14 @@ using test::queue_or_exit;
 
 constexpr unsigned tenants = 6;
 
-struct crowd {
+struct crowd_of_tenants {
   std::array<std::atomic<int>, tenants> inside{};
   std::array<std::atomic<int>, tenants> limit{};  // 0: none, for long enough that nobody is inside
   std::atomic<int> too_many{0};
   std::atomic<std::uint64_t> started{0};
 
   static outcome run(void* user, context&, std::span<const std::byte> payload) {
-    auto& c = *static_cast<crowd*>(user);
+    auto& c = *static_cast<crowd_of_tenants*>(user);
     const auto tenant = test::value_of<std::uint32_t>(payload);
     const int now = c.inside[tenant].fetch_add(1) + 1;
     const int limit = c.limit[tenant].load();
@@ -55,13 +55,13 @@ struct crowd {
 };
 
 TEST(shares_stress, with_pauses_limits_weights_lanes_and_cancels_every_job_ends_once) {
-  crowd world;
+  crowd_of_tenants world;
   registry kinds;
   const kind_options quickly{.max_attempts = 2, .backoff = backoff::fixed(100us)};
-  const kind_ref plain = kinds.add("plain", crowd::run, &world, quickly);
+  const kind_ref plain = kinds.add("plain", crowd_of_tenants::run, &world, quickly);
   kind_options on_pool = quickly;
   on_pool.blocking = true;
-  const kind_ref blocking = kinds.add("blocking", crowd::run, &world, on_pool);
+  const kind_ref blocking = kinds.add("blocking", crowd_of_tenants::run, &world, on_pool);
   options o = test::small_options();
   o.drains = 4;
   o.jobs_max = 200'000;
