@@ -72,13 +72,13 @@ class restored : public ::testing::Test {
 
 TEST_F(restored, priority) {
   open();
-  for (int i = 0; i < static_cast<int>(priority_count); ++i) {
-    submit({.priority = static_cast<priority>(priority_count - 1 - i)}, i);
+  for (std::size_t i = 0; i < priority_count; ++i) {
+    submit({.priority = static_cast<priority>(priority_count - 1 - i)}, static_cast<int>(i));
   }
   close();
   open().run_ready();
   std::vector<int> expected;
-  for (int i = static_cast<int>(priority_count) - 1; i >= 0; --i) expected.push_back(i);
+  for (std::size_t i = priority_count; i-- > 0;) expected.push_back(static_cast<int>(i));
   EXPECT_EQ(ran_, expected);
 }
 
