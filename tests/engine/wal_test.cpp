@@ -262,9 +262,7 @@ TEST(wal, a_full_disk_can_be_closed) {
   logged at;
   const auto in = at.log->make_appender();
   at.device.is_full = true;
-  for (std::uint64_t n = 0; at.log->state() == log_state::ok;) {
-    publish(*in, 0, ++n, 0, durability::relaxed);
-  }
+  for (std::uint64_t n = 0; at.log->state() == log_state::ok;) n = fill(*in, n);
   const status s = at.log->close(2);
   ASSERT_FALSE(s);
   EXPECT_EQ(s.error().code, errc::no_space);
