@@ -164,6 +164,30 @@ TEST_F(restored, tenant_with_its_limit) {
   EXPECT_EQ(ran_.size(), 4u);
 }
 
+TEST_F(restored, place_in_its_lane_before_those_that_come_later) {
+  for (int first : {0, 3}) {
+    open();
+    for (int i = first; i < first + 3; ++i) submit({.lane = "one"}, i);
+    close();
+  }
+  open().run_ready();
+  EXPECT_EQ(ran_, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(restored, bytes_of_its_payload) {
+  how_.bytes_max = 3 * sizeof(int);
+  open();
+  submit();
+  submit();
+  close();
+  test_scheduler& t = open();
+  EXPECT_EQ(t->health().queues.at(0).bytes, 2 * sizeof(int));
+  submit();
+  EXPECT_EQ(t->submit(queue(how_), k, bytes_of(1)).reason, reject::queue_full);
+  t.run_ready();
+  EXPECT_EQ(t->health().queues.at(0).bytes, 0u);
+}
+
 TEST_F(restored, expiry) {
   open();
   const job_id waits = submit({.after = 1h, .expires = 10min});

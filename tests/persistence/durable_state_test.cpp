@@ -197,6 +197,18 @@ TEST(durable_state, boot_times_of_another_boot_go_by_the_wall_clock) {
   EXPECT_EQ(due_of(9'000, moment(7'000), moment(500)), 9'000u) << "the same boot";
 }
 
+TEST(durable_state, so_does_the_time_at_which_a_job_comes_again) {
+  boot_moment later = moment(50'000, 2);  // 1,000 ns after, on a clock that is far ahead
+  later.wall_ns = moment(7'000).wall_ns + 1'000;
+  const job_id id = make_id(1, 1);
+  durable_state state(later);
+  const again_record retry{{id, 3, 1, 0, 0, 9, {}}, {}, {clock_name::boot, 9'000}};
+  ASSERT_TRUE(take(state, {names(), submit(id, 1), group_of({retry})}, moment(7'000)));
+  ASSERT_TRUE(state.finish());
+  ASSERT_TRUE(state.live()[0]->due);
+  EXPECT_EQ(state.live()[0]->due->ns, 49'000u + 2'000u);
+}
+
 TEST(durable_state, each_boot_time_of_a_job_goes_by_the_wall_clock) {
   boot_moment later = moment(50'000, 2);  // 1,000 ns after, on a clock that is far ahead
   later.wall_ns = moment(7'000).wall_ns + 1'000;
