@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -186,6 +187,44 @@ TEST_F(restored, bytes_of_its_payload) {
   EXPECT_EQ(t->submit(queue(how_), k, bytes_of(1)).reason, reject::queue_full);
   t.run_ready();
   EXPECT_EQ(t->health().queues.at(0).bytes, 0u);
+}
+
+TEST_F(restored, what_each_job_of_a_bulk_has_of_its_own) {
+  constexpr int count = 60;
+  open();
+  const std::array tenants{*(*t_)->tenant("runs"), *(*t_)->tenant("waits")};
+  ASSERT_TRUE((*t_)->pause(tenants[1]));
+  std::vector<int> numbers;
+  for (int i = 0; i < count; ++i) numbers.push_back(i);
+  std::vector<job_spec> specs(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    job_options& how = specs[i].options;
+    specs[i].payload = bytes_of(numbers[i]);
+    how.max_attempts = static_cast<std::uint8_t>(1 + i % 3);
+    how.tenant = tenants[i / 5 % 2];
+    if (i % 7 == 0) how.after = 1s;  // said by itself
+  }
+  std::vector<job_id> ids(count);
+  const submit_answers answer = (*t_)->submit_bulk(queue(), k, specs, ids);
+  ASSERT_EQ(answer.accepted, specs.size());
+  last_ = answer.ticket;
+  close();
+  test_scheduler& t = open();
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(t->find(ids[i])->max_attempts, 1 + i % 3);
+  t.advance(2s);
+  std::vector<int> expected;
+  for (int i = 0; i < count; ++i) {
+    if (i / 5 % 2 == 0) expected.push_back(i);
+  }
+  std::sort(ran_.begin(), ran_.end());
+  EXPECT_EQ(ran_, expected);
+}
+
+TEST_F(restored, moment_of_its_submit) {
+  open().advance(5s);
+  const job_id id = submit();
+  close();
+  EXPECT_EQ(open()->find(id)->submitted, 5s);
 }
 
 TEST_F(restored, expiry) {
