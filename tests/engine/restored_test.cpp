@@ -200,7 +200,7 @@ TEST_F(restored, what_each_job_of_a_bulk_has_of_its_own) {
   for (std::size_t i = 0; i < count; ++i) {
     job_options& how = specs[i].options;
     specs[i].payload = bytes_of(numbers[i]);
-    how.max_attempts = static_cast<std::uint8_t>(1 + i % 3);
+    how.max_attempts = static_cast<std::uint8_t>(1 + i / 3 % 3);
     how.tenant = tenants[i / 5 % 2];
     if (i % 7 == 0) how.after = 1s;  // said by itself
   }
@@ -210,7 +210,7 @@ TEST_F(restored, what_each_job_of_a_bulk_has_of_its_own) {
   last_ = answer.ticket;
   close();
   test_scheduler& t = open();
-  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(t->find(ids[i])->max_attempts, 1 + i % 3);
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(t->find(ids[i])->max_attempts, 1 + i / 3 % 3);
   t.advance(2s);
   std::vector<int> expected;
   for (int i = 0; i < count; ++i) {
@@ -218,6 +218,23 @@ TEST_F(restored, what_each_job_of_a_bulk_has_of_its_own) {
   }
   std::sort(ran_.begin(), ran_.end());
   EXPECT_EQ(ran_, expected);
+}
+
+TEST_F(restored, life_that_a_requeue_gave_it) {
+  open();
+  const job_id id = submit();
+  act_ = [](context&) { return outcome::dead(); };
+  t_->run_ready();
+  const auto requeued = (*t_)->requeue(id, (*t_)->show_dead(id)->version);
+  ASSERT_TRUE(requeued);
+  last_ = *requeued;
+  close();
+  act_ = [](context&) { return outcome::done(); };
+  test_scheduler& t = open();
+  EXPECT_EQ(t->find(id)->state, job_state::ready);
+  EXPECT_EQ(t->health().dead, 0u);
+  t.run_ready();
+  EXPECT_EQ(ran_.size(), 2u);
 }
 
 TEST_F(restored, moment_of_its_submit) {
