@@ -69,7 +69,11 @@ collected pass_round(std::uint64_t steps, bool all_tags) {
 }
 
 TEST(log_ring_stress, a_cut_has_no_holes) {
-  const collected c = pass_round(rounds * owners * turn, false);
+  collected c;
+  // A collector that looks at no tags shows in most rounds, and not in each.
+  for (int round = 0; round < (test::sanitized ? 2 : 20) && c.holes == 0; ++round) {
+    c = pass_round(rounds * owners * turn, false);
+  }
   std::printf("%llu steps in %llu cuts\n", static_cast<unsigned long long>(c.steps),
               static_cast<unsigned long long>(c.cuts));
   EXPECT_EQ(c.holes, 0u);
