@@ -11,7 +11,7 @@ namespace pawl {
 namespace {
 
 constexpr std::uint32_t frame_magic = 0x4d415246;
-constexpr std::size_t crc_from = 8;  // what comes before is the frame_magic and the CRC itself
+constexpr std::size_t crc_from = 8;  // what comes before is the magic and the CRC itself
 constexpr std::uint16_t known_flags = closes_cut | seal | completes_base;
 
 std::uint32_t crc_of(const frame_place& place, byte_span frame) noexcept {

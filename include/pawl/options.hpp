@@ -73,8 +73,8 @@ struct options {
                                 << 20;  // of a file of the log: 64 KiB to 1 GiB, in steps of 4 KiB
   // What one process may write of the log, in bytes, with what open() has found. Beyond it jobs that are logged are
   // refused (reject::log_too_long) until the next open(), which writes the log anew and short; the jobs that are
-  // there go on, and what they come to is logged. So is all else; for the ends of all jobs room is kept below the
-  // bound. At least four segments; 0: none. On disk there may be three segments more.
+  // there go on, and what they come to is logged. So is all else; for the ends of jobs in queues that are logged room
+  // is kept below the bound. At least four segments; 0: none. On disk there may be three segments more.
   std::uint64_t log_bytes_max = std::uint64_t{4} << 30;
   bool io_uring = true;  // write by it where the system allows that; health() says what is used
   durable_hook durable{};

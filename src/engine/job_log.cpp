@@ -57,7 +57,7 @@ std::uint64_t say_at(core& c, thread_context& context, std::uint8_t marks, const
 }
 
 // Before its place is pushed. Somebody may have cancelled it and used its slot again: that one waits for no less
-// than its own.
+// than its own. relaxed: who looks at it has the place, which is handed on after this.
 void note_start(slot& job, std::uint64_t lsn) noexcept {
   if (!job.has(strictly)) [[likely]]
     return;

@@ -215,7 +215,8 @@ void engine::note_log_state(log_state state) noexcept {
   });
 }
 
-// Those alive in queues that are logged, and what threads have set aside there.
+// Those alive in queues that are logged, and what threads have set aside there; not those that have a durability of
+// their own in another queue.
 std::uint64_t engine::logged_jobs() const noexcept {
   std::uint64_t jobs = 0;
   core_.queues.for_each([&](const ready_queue& q) {

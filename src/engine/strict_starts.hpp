@@ -28,7 +28,8 @@ class strict_starts {
     unsigned band = 0;
   };
 
-  // Whether there ever was a queue with a log that asks for it. relaxed: who pushes a job of one knows of its queue.
+  // Whether there ever was a queue with a log that asks for it. relaxed: who pushes a job of one knows of its queue, and
+  // the log's thread has read a record that was published after it; until then nothing waits for what it tells.
   [[nodiscard]] bool is_used() const noexcept { return is_used_.load(relaxed); }
   void use() noexcept { is_used_.store(true, relaxed); }
 

@@ -67,7 +67,7 @@ class wal {
     std::function<void(std::uint64_t lsn)> on_durable;       // after durable_lsn() says so
     std::function<void(std::uint64_t generation)> on_floor;  // ids below it may be given now
     std::function<void(log_state)> on_state;                 // ok, full, failed
-    std::function<std::uint64_t()> live_jobs;  // that are logged, or more; with a bound
+    std::function<std::uint64_t()> live_jobs;                // that are logged, about; with a bound
     messages* say = nullptr;
   };
 

@@ -191,7 +191,7 @@ TEST(lanes_stress, with_cancels_expiries_and_deaths_nobody_waits_for_ever) {
   EXPECT_EQ(left.stopped, 0u);
 }
 
-// As many key_count as jobs, made and forgotten by all threads.
+// As many keys as jobs, made and forgotten by all threads.
 TEST(lanes_stress, of_many_keys_come_and_go) {
   std::atomic<std::uint64_t> ran{0};
   registry kinds;
