@@ -26,7 +26,7 @@ using test::no_payload;
 
 using clock = std::chrono::steady_clock;
 
-struct world {
+struct chain_world {
   std::atomic<std::int64_t> last_end{0};
   std::atomic<int> short_ends{0};
   std::atomic<int> long_inside{0};
@@ -34,13 +34,13 @@ struct world {
 
   static std::int64_t now() { return clock::now().time_since_epoch().count(); }
   static outcome run_long(void* self, context& job, std::span<const std::byte>) {
-    auto& w = *static_cast<world*>(self);
+    auto& w = *static_cast<chain_world*>(self);
     ++w.long_inside;
     while (!w.release.load() && !job.stop_requested()) std::this_thread::sleep_for(1ms);
     return outcome::done();
   }
   static outcome run_short(void* self, context&, std::span<const std::byte>) {
-    auto& w = *static_cast<world*>(self);
+    auto& w = *static_cast<chain_world*>(self);
     const std::int64_t end = now();
     std::int64_t seen = w.last_end.load();
     while (end > seen && !w.last_end.compare_exchange_weak(seen, end)) {
@@ -53,10 +53,10 @@ struct world {
 // From the resume to the end of the last short one, in the best round.
 std::int64_t best_ns_with(int long_jobs) {
   constexpr int shorts = 98;
-  world w;
+  chain_world w;
   registry kinds;
-  const kind_ref slow = kinds.add("slow", world::run_long, &w);
-  const kind_ref quick = kinds.add("quick", world::run_short, &w);
+  const kind_ref slow = kinds.add("slow", chain_world::run_long, &w);
+  const kind_ref quick = kinds.add("quick", chain_world::run_short, &w);
   options o = test::small_options();
   o.drains = 4;
   const auto s = test::open_or_exit(o, kinds);
@@ -73,7 +73,7 @@ std::int64_t best_ns_with(int long_jobs) {
       longs.push_back(s->submit(q, slow, no_payload()).ticket.id);
     }
     EXPECT_TRUE(eventually([&] { return s->health().drains_asleep == 4; }));
-    const std::int64_t begin = world::now();
+    const std::int64_t begin = chain_world::now();
     EXPECT_TRUE(s->resume(q));
     const bool ended = eventually([&] { return w.short_ends == shorts; }, 1s);
     const int inside = w.long_inside;

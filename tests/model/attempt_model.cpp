@@ -17,7 +17,7 @@
 #include "job/slot.hpp"
 #include "ready/board.hpp"
 
-namespace pawl::model {
+namespace pawl::model::attempt_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -406,4 +406,4 @@ TEST(attempt_model, finds_a_job_requeued_under_its_handler) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::attempt_model

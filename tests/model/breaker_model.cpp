@@ -12,7 +12,7 @@
 #include "ready/breaker.hpp"
 #include "toy_mutex.hpp"
 
-namespace pawl::model {
+namespace pawl::model::breaker_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -256,4 +256,4 @@ TEST(breaker_model, finds_who_takes_a_trial_in_two_steps) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::breaker_model

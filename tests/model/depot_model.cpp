@@ -13,7 +13,7 @@
 
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::depot_model {
 namespace {
 
 // Seeded bug: the two functions of the depot's stack, with a head that carries no tag.
@@ -155,4 +155,4 @@ TEST(depot_model, finds_a_head_without_a_tag) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::depot_model

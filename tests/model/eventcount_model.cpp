@@ -12,7 +12,7 @@
 
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::eventcount_model {
 namespace {
 
 using work_word = atomic<std::uint32_t>;
@@ -127,4 +127,4 @@ TEST(eventcount_model, finds_a_stray_signal) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::eventcount_model

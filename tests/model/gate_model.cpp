@@ -14,7 +14,7 @@
 #include "ready/queue_gate.hpp"
 #include "toy_band.hpp"
 
-namespace pawl::model {
+namespace pawl::model::gate_model {
 namespace {
 
 inline constexpr unsigned band = 0;
@@ -202,4 +202,4 @@ TEST(gate_model, finds_a_picker_that_does_not_look_again) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::gate_model

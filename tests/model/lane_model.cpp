@@ -14,7 +14,7 @@
 #include "job/slot.hpp"
 #include "toy_mutex.hpp"
 
-namespace pawl::model {
+namespace pawl::model::lane_model {
 namespace {
 
 enum class third : std::uint8_t { cancels, pauses };
@@ -213,4 +213,4 @@ TEST(lane_model, finds_who_does_not_ask_for_the_line) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::lane_model

@@ -13,7 +13,7 @@
 #include "ready/start_gate.hpp"
 #include "toy_mutex.hpp"
 
-namespace pawl::model {
+namespace pawl::model::limit_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -277,4 +277,4 @@ TEST(limit_model, finds_who_looks_at_the_queue_before_it_gives) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::limit_model

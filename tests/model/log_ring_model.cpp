@@ -12,7 +12,7 @@
 
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::log_ring_model {
 namespace {
 
 // Eight bytes a cell. A span is the number of its first cell.
@@ -164,4 +164,4 @@ TEST(log_ring_model, finds_a_tag_that_was_read_early) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::log_ring_model

@@ -12,7 +12,7 @@
 #include "engine/loop_sleep.hpp"
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::loop_model {
 namespace {
 
 using work_word = atomic<std::uint32_t>;
@@ -122,4 +122,4 @@ TEST(loop_model, finds_a_bell_that_is_silenced_late) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::loop_model

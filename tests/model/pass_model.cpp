@@ -11,7 +11,7 @@
 #include "ready/board.hpp"
 #include "ready/start_pass.hpp"
 
-namespace pawl::model {
+namespace pawl::model::pass_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -143,4 +143,4 @@ TEST(pass_model, finds_who_does_not_look_at_the_line) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::pass_model

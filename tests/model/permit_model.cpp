@@ -10,7 +10,7 @@
 #include "job/slot.hpp"
 #include "ready/permits.hpp"
 
-namespace pawl::model {
+namespace pawl::model::permit_model {
 namespace {
 
 enum class bug : std::uint8_t { none, takes_no_permit_for_no_job, claims_without_a_look };
@@ -110,4 +110,4 @@ TEST(permit_model, finds_who_takes_a_permit_without_clearing_the_flag) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::permit_model

@@ -16,7 +16,7 @@
 #include "ready/permits.hpp"
 #include "ready/queue_gate.hpp"
 
-namespace pawl::model {
+namespace pawl::model::rate_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -149,4 +149,4 @@ TEST(rate_model, finds_a_queue_that_is_closed_without_another_look) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::rate_model

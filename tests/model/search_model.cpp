@@ -21,7 +21,7 @@
 #include "ready/queue_gate.hpp"
 #include "toy_band.hpp"
 
-namespace pawl::model {
+namespace pawl::model::search_model {
 namespace {
 
 inline constexpr unsigned band = 0;
@@ -397,4 +397,4 @@ TEST(search_model, finds_that_all_nap) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::search_model

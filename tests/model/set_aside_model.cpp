@@ -13,7 +13,7 @@
 #include "explorer/explorer.hpp"
 #include "ready/set_aside.hpp"
 
-namespace pawl::model {
+namespace pawl::model::set_aside_model {
 namespace {
 
 struct shape {
@@ -157,4 +157,4 @@ TEST(set_aside_model, finds_that_there_is_no_barrier) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::set_aside_model

@@ -15,7 +15,7 @@
 #include "ready/board.hpp"
 #include "ready/queue_gate.hpp"
 
-namespace pawl::model {
+namespace pawl::model::start_model {
 namespace {
 
 inline constexpr unsigned queue = 0;
@@ -126,4 +126,4 @@ TEST(start_model, finds_that_nobody_orders_the_start) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::start_model

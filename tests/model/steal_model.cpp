@@ -16,7 +16,7 @@
 #include "job/word.hpp"
 #include "ready/batch_ring.hpp"
 
-namespace pawl::model {
+namespace pawl::model::steal_model {
 namespace {
 
 struct real_steps {
@@ -212,4 +212,4 @@ TEST(steal_model, finds_an_owner_that_trusts_the_ring) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::steal_model

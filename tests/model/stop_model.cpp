@@ -15,7 +15,7 @@
 #include "ready/board.hpp"
 #include "toy_mutex.hpp"
 
-namespace pawl::model {
+namespace pawl::model::stop_model {
 namespace {
 
 enum class bug : std::uint8_t {
@@ -209,4 +209,4 @@ TEST(stop_model, finds_a_source_left_behind) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::stop_model

@@ -17,7 +17,7 @@
 #include "engine/timer_sleep.hpp"
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::timers_model {
 namespace {
 
 inline constexpr std::uint64_t never = UINT64_MAX;
@@ -418,4 +418,4 @@ TEST(timers_model, finds_a_store_of_the_next_time) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::timers_model

@@ -10,7 +10,7 @@
 
 #include "explorer/explorer.hpp"
 
-namespace pawl::model {
+namespace pawl::model::wal_sleep_model {
 namespace {
 
 using count_word = atomic<std::uint32_t>;
@@ -146,4 +146,4 @@ TEST(wal_sleep_model, finds_an_lsn_that_no_cut_has) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::wal_sleep_model

@@ -16,7 +16,7 @@
 #include "explorer/explorer.hpp"
 #include "ready/board.hpp"
 
-namespace pawl::model {
+namespace pawl::model::watch_model {
 namespace {
 
 inline constexpr std::uint64_t never = UINT64_MAX;
@@ -209,4 +209,4 @@ TEST(watch_model, finds_a_start_that_tells_too_soon) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::watch_model

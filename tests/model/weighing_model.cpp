@@ -12,7 +12,7 @@
 #include "job/word.hpp"
 #include "ready/byte_room.hpp"
 
-namespace pawl::model {
+namespace pawl::model::weighing_model {
 namespace {
 
 enum class bug : std::uint8_t { none, no_barrier, no_second_look, marks_before_it_adds };
@@ -122,4 +122,4 @@ TEST(weighing_model, finds_a_mark_that_comes_before_the_bytes) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::weighing_model

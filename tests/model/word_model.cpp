@@ -15,7 +15,7 @@
 #include "job/id.hpp"
 #include "job/slot.hpp"
 
-namespace pawl::model {
+namespace pawl::model::word_model {
 namespace {
 
 struct real_steps {
@@ -287,4 +287,4 @@ TEST(word_model, finds_a_double_start) {
 }
 
 }  // namespace
-}  // namespace pawl::model
+}  // namespace pawl::model::word_model

@@ -54,7 +54,7 @@ const std::string& execution::run() {
   for (unsigned i = 0; i <= count_; ++i) fibers()[i].start(enter);
   running_now = this;
   current_ = pick();
-  swapcontext(&driver_, &fibers()[current_].context);
+  switch_between(driver_, fibers()[current_].here);
   running_now = nullptr;
   return failure_;
 }
@@ -75,8 +75,7 @@ void execution::enter() noexcept {
 
 // Back to the driver, for good.
 void execution::leave_current() {
-  setcontext(&driver_);
-  std::abort();
+  _longjmp(driver_.at, 1);
 }
 
 void execution::fail(const std::string& what) {
@@ -90,7 +89,7 @@ void execution::switch_to(unsigned next) {
   if (next == current_) return;
   const unsigned before = current_;
   current_ = next;
-  swapcontext(&fibers()[before].context, &fibers()[next].context);
+  switch_between(fibers()[before].here, fibers()[next].here);
 }
 
 // Before each operation that others could notice: somebody else may go first.

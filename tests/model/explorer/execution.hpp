@@ -152,7 +152,7 @@ class execution {
   std::vector<cell_record> cells_;
   std::string failure_;
   std::string trace_;
-  ucontext_t driver_{};
+  resume_point driver_;
 };
 
 }  // namespace pawl::model
