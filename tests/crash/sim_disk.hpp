@@ -25,6 +25,19 @@ namespace pawl::test {
 inline constexpr std::size_t sector_bytes = 512;
 using sector = std::array<std::byte, sector_bytes>;
 
+// Bytes that the copies of a disk share until one of them writes: there are a hundred thousand copies.
+class shared_bytes {
+ public:
+  [[nodiscard]] const std::vector<std::byte>& read() const { return *bytes_; }
+  std::vector<std::byte>& write() {
+    if (bytes_.use_count() != 1) bytes_ = std::make_shared<std::vector<std::byte>>(*bytes_);
+    return *bytes_;
+  }
+
+ private:
+  std::shared_ptr<std::vector<std::byte>> bytes_ = std::make_shared<std::vector<std::byte>>();
+};
+
 // What becomes of a sector that was not synced and did not reach the disk whole.
 enum class lost_as { old, zeros, torn };
 
@@ -70,17 +83,20 @@ class sim_disk final : public log_device {
       left.durable = f.durable;
       for (const auto& [where, p] : f.pending) {
         const sector& content = p.content;
-        const auto at = left.durable.begin() + static_cast<std::ptrdiff_t>(where * sector_bytes);
-        if (is_kept(index++)) {
+        const bool kept = is_kept(index++);
+        if (!kept && how == lost_as::old) continue;
+        const auto at =
+            left.durable.write().begin() + static_cast<std::ptrdiff_t>(where * sector_bytes);
+        if (kept) {
           std::copy(content.begin(), content.end(), at);
         } else if (how == lost_as::zeros) {
           std::fill_n(at, sector_bytes, std::byte{0});
-        } else if (how == lost_as::torn) {
+        } else {
           std::copy_n(content.begin(), random() % sector_bytes, at);
         }
       }
       left.now = left.durable;
-      after.files_[number] = left;
+      after.files_[number] = std::move(left);
     }
     return after;
   }
@@ -97,9 +113,9 @@ class sim_disk final : public log_device {
     return after;
   }
 
-  // The bytes of a file, to spoil them.
+  // The bytes of a file, to spoil them before the disk is copied.
   std::vector<std::byte>& bytes_of(std::string_view name) {
-    return files_.at(names_.at(std::string(name))).now;
+    return files_.at(names_.at(std::string(name))).now.write();
   }
   void drop_tail(std::string_view name, std::size_t bytes) { bytes_of(name).resize(bytes); }
   [[nodiscard]] std::size_t files() const { return names_.size(); }
@@ -114,9 +130,9 @@ class sim_disk final : public log_device {
     if (fails()) return refusal("create");
     if (is_full) return failure{.code = errc::no_space, .sys_errno = ENOSPC, .where = "create"};
     file f;
-    f.now.assign(bytes, std::byte{0});
+    f.now.write().assign(bytes, std::byte{0});
     // Before its first sync its content is anything.
-    f.durable.assign(bytes, std::byte{0xee});
+    f.durable.write().assign(bytes, std::byte{0xee});
     f.is_new = true;
     files_[next_file_] = f;
     change({"", std::string(name), next_file_++});
@@ -146,10 +162,12 @@ class sim_disk final : public log_device {
     return static_cast<file_ref>(names_.at(std::string(name)));
   }
   void close(file_ref) noexcept override {}
-  result<std::uint64_t> size(file_ref f) override { return files_.at(number_of(f)).now.size(); }
+  result<std::uint64_t> size(file_ref f) override {
+    return files_.at(number_of(f)).now.read().size();
+  }
   result<std::size_t> read(file_ref f, std::uint64_t offset, std::span<std::byte> room) override {
     if (fails()) return refusal("read");
-    const std::vector<std::byte>& bytes = files_.at(number_of(f)).now;
+    const std::vector<std::byte>& bytes = files_.at(number_of(f)).now.read();
     if (offset >= bytes.size()) return std::size_t{0};
     const std::size_t n = std::min<std::size_t>(room.size(), bytes.size() - offset);
     std::memcpy(room.data(), bytes.data() + offset, n);
@@ -188,8 +206,8 @@ class sim_disk final : public log_device {
     bool has_ended;  // its write has
   };
   struct file {
-    std::vector<std::byte> now;
-    std::vector<std::byte> durable;
+    shared_bytes now;
+    shared_bytes durable;
     std::map<std::size_t, pending_sector> pending;
     bool is_new = false;
   };
@@ -239,11 +257,11 @@ class sim_disk final : public log_device {
       done_.push_back(
           {op.token, is_half ? static_cast<std::int64_t>(op.bytes.size() / 2) : -error});
     } else if (op.is_sync) {
-      if (f.is_new) f.durable.assign(f.now.size(), std::byte{0});
+      if (f.is_new) f.durable.write().assign(f.now.read().size(), std::byte{0});
       f.is_new = false;
       for (const auto& [where, content] : op.covered) {
         std::copy(content.begin(), content.end(),
-                  f.durable.begin() + static_cast<std::ptrdiff_t>(where * sector_bytes));
+                  f.durable.write().begin() + static_cast<std::ptrdiff_t>(where * sector_bytes));
         if (const auto at = f.pending.find(where);
             at != f.pending.end() && at->second.content == content) {
           f.pending.erase(at);
@@ -260,12 +278,12 @@ class sim_disk final : public log_device {
     if (on_change) on_change();
   }
   void put(file& f, std::uint64_t offset, byte_span bytes) {
-    std::memcpy(f.now.data() + offset, bytes.data(), bytes.size());
+    std::memcpy(f.now.write().data() + offset, bytes.data(), bytes.size());
     for (std::size_t at = 0; at < bytes.size(); at += sector_bytes) {
       sector s;
       std::memcpy(s.data(), bytes.data() + at, sector_bytes);
       const std::size_t where = (offset + at) / sector_bytes;
-      const std::byte* durable = f.durable.data() + offset + at;
+      const std::byte* durable = f.durable.read().data() + offset + at;
       if (std::memcmp(durable, s.data(), sector_bytes) != 0) f.pending[where] = {s, false};
     }
   }

@@ -115,8 +115,11 @@ void overwrite(const std::string& file, std::size_t offset, std::string_view byt
 }
 
 std::string content_of(const std::string& file) {
-  std::ifstream from(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(from), {}};
+  std::ifstream from(file, std::ios::binary | std::ios::ate);
+  std::string content(from ? static_cast<std::size_t>(from.tellg()) : 0, '\0');
+  from.seekg(0);
+  from.read(content.data(), static_cast<std::streamsize>(content.size()));
+  return content;
 }
 
 }  // namespace pawl_tests
