@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, 6> again_causes{"retry", "snooze",      "
 constexpr std::array<std::string_view, 3> key_states{"free", "by_job", "until_time"};
 constexpr std::array<std::string_view, 3> before_words{"nothing", "closed", "not_closed"};
 constexpr std::array<std::string_view, 5> spaces{"queue", "kind", "tenant", "source", "tag"};
-constexpr std::array<std::string_view, 5> parts{"scheduler", "queue", "kind", "tenant", "lane"};
+constexpr std::array<std::string_view, 5> part_names{"scheduler", "queue", "kind", "tenant",
+                                                     "lane"};
 template <std::size_t Count>
 std::string_view word(const std::array<std::string_view, Count>& words, auto value) {
   const auto index = static_cast<std::size_t>(value);
@@ -138,7 +139,7 @@ class row_maker {
     add_value(to, "position", r.position);
   }
   void add(const pawl::setting_record& r) {
-    field_list& to = row().word("part", word(parts, r.part));
+    field_list& to = row().word("part", word(part_names, r.part));
     if (r.number != 0) to.text("name", names_.text_of(space_of(r.part), r.number));
     if (!r.lane.empty()) to.text("lane", r.lane);
     to.number("order", r.order).word("setting", name_of(r.value));
