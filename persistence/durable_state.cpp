@@ -101,8 +101,18 @@ status durable_state::say(const submit_record& r) {
     const job_submit s{r.common, r.extras, job.version, job.payload, submits_++};
     if (status said = say_of(job.id, [&](job_cells& c) { c.submit(s, written_, now_); }); !said)
       return said;
+    if (r.extras.unique) keep_key(job.id, *r.extras.unique);
   }
   return std::monostate{};
+}
+
+// The ttl holds the key whatever became of the job.
+void durable_state::keep_key(job_id id, const submit_unique& unique) {
+  const std::uint64_t until = unique.ttl_wall_ns;
+  if (until <= now_.wall_ns) return;
+  kept_key& kept = kept_keys_[unique.hash];
+  if (std::tie(kept.until_wall_ns, kept.holder.value) < std::tie(until, id.value))
+    kept = {until, id};
 }
 
 status durable_state::say(const ended_record& r) {
@@ -238,7 +248,25 @@ status durable_state::finish() {
   std::sort(dead_.begin(), dead_.end(), [](const durable_job* a, const durable_job* b) {
     return std::tie(a->state_wall_ns, a->order) < std::tie(b->state_wall_ns, b->order);
   });
+  finish_keys();
   return check_names();
+}
+
+void durable_state::finish_keys() {
+  std::erase_if(keys_, [this](const auto& k) {
+    return k.second.state == key_record::held::until_time && k.second.until_wall_ns <= now_.wall_ns;
+  });
+  for (const auto& [hash, kept] : kept_keys_) {
+    durable_key& key = keys_[hash];
+    if (key.state != key_record::held::until_time) {
+      key = {key.order + 1, key_record::held::until_time, kept.holder, kept.until_wall_ns};
+    } else if (std::tie(key.until_wall_ns, key.holder.value) <
+               std::tie(kept.until_wall_ns, kept.holder.value)) {
+      key.until_wall_ns = kept.until_wall_ns;
+      key.holder = kept.holder;
+    }
+  }
+  kept_keys_.clear();
 }
 
 bool durable_state::has(name_space space, std::uint32_t number) const noexcept {

@@ -63,6 +63,12 @@ struct durable_key {
   std::uint64_t until_wall_ns = 0;
 };
 
+// Whose ttl holds a key longest; of equal ones the larger id.
+struct kept_key {
+  std::uint64_t until_wall_ns = 0;
+  job_id holder;
+};
+
 struct key_hash_less {
   bool operator()(const key_hash& a, const key_hash& b) const noexcept {
     return std::tie(a.high, a.low) < std::tie(b.high, b.low);
@@ -109,6 +115,8 @@ class durable_state final : public cut_taker {
     return results_;
   }
   [[nodiscard]] std::vector<job_id> results_by_order() const;
+  // Unique keys that somebody else holds than a job that goes on: those of jobs with a ttl, until the last
+  // of these is over. What is over already is not among them.
   [[nodiscard]] const std::map<key_hash, durable_key, key_hash_less>& keys() const noexcept {
     return keys_;
   }
@@ -154,9 +162,11 @@ class durable_state final : public cut_taker {
   [[nodiscard]] bool has(name_space space, std::uint32_t number) const noexcept;
   [[nodiscard]] status check_names(const durable_job& job) const;
   [[nodiscard]] status check_names() const;
+  void finish_keys();
 
   status say(const name_record& r);
   status say(const submit_record& r);
+  void keep_key(job_id id, const submit_unique& unique);
   status say(const ended_record& r);
   status say(const again_record& r);
   status say(const died_record& r);
@@ -184,6 +194,7 @@ class durable_state final : public cut_taker {
   std::uint64_t results_seen_ = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> purged_;  // versions by id, for results
   std::map<key_hash, durable_key, key_hash_less> keys_;
+  std::map<key_hash, kept_key, key_hash_less> kept_keys_;  // by what submits say
   std::uint64_t floor_ = 1;
   std::uint64_t closed_epoch_ = 0;
   std::uint64_t opened_epoch_ = 0;

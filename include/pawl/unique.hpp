@@ -25,7 +25,9 @@
 // queue takes that one's; it is not refused because the queue is full, and sheds nobody.
 // Price: a submit of such a job looks a hash of the key up twice, its end once (and its start, with
 // `started`), each under one of 64 locks which nothing else takes. The text is not kept: keys count
-// as equal if 128 bits of hash are, with a seed drawn by each scheduler.
+// as equal if 128 bits of hash are, with a seed drawn by each scheduler, or by each directory.
+// Recovery: a key is held in the next process as in this one, if its job is logged; by a ttl also after
+// the job has ended. Where jobs with one key replaced each other, the longest of their ttls counts then.
 // Memory: 32 bytes and some per key that is held, 128 bytes per job. The entry of an ended job that
 // `ttl` keeps is dropped some time after that has passed, by submits and ends of other unique jobs.
 #pragma once

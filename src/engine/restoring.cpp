@@ -44,6 +44,7 @@ class restorer {
 
   status put(const durable_job& d);
   // Once all are there.
+  void keep_keys(const durable_state& state);
   void enter_lanes();
   void push_places();
 
@@ -69,6 +70,10 @@ class restorer {
   void hold_key(slot& job, const durable_job& d, job_word word);
   void make_dead(std::uint32_t slot_index, slot& job, const durable_job& d);
 
+  // On the boot clock: a time of the wall clock that is still to come, else 0.
+  [[nodiscard]] std::uint64_t boot_until(std::uint64_t wall_ns) const noexcept {
+    return wall_ns > wall_now_ ? boot_now_ + (wall_ns - wall_now_) : 0;
+  }
   // What the wall clock said at some time of this boot, or before it.
   [[nodiscard]] std::uint64_t boot_of(std::uint64_t wall_ns) const noexcept {
     const std::uint64_t ago = wall_now_ - std::min(wall_now_, wall_ns);
@@ -171,11 +176,10 @@ void restorer::hold_key(slot& job, const durable_job& d, job_word word) {
   const auto go_live = [&] { job.word.store(word.bits, release); };
   const bool has_let_go = d.unique && d.unique->until == unique_until::started && d.attempt != 0;
   if (!d.unique || has_let_go) return go_live();
-  const std::uint64_t ttl = d.unique->ttl_wall_ns;
   key_request key{.wish = {.key = d.unique->hash,
                            .queue = job.queue,
                            .now_ns = boot_now_,
-                           .kept_until_ns = ttl > wall_now_ ? boot_now_ + (ttl - wall_now_) : 0,
+                           .kept_until_ns = boot_until(d.unique->ttl_wall_ns),
                            .until = d.unique->until,
                            .rule = on_duplicate::replace}};
   key.answer = core_.keys.claim(key.wish, d.id, go_live);
@@ -233,6 +237,14 @@ status restorer::put(const durable_job& d) {
     make_live(id_slot(d.id), job, d);
   }
   return std::monostate{};
+}
+
+// Keys that are held by a ttl alone. One that finds no memory is free.
+void restorer::keep_keys(const durable_state& state) {
+  for (const auto& [hash, key] : state.keys()) {
+    if (key.state != key_record::held::until_time) continue;
+    static_cast<void>(core_.keys.keep(hash, key.holder, boot_until(key.until_wall_ns)));
+  }
 }
 
 void restorer::enter_lanes() {
@@ -328,6 +340,7 @@ status restore(core& c, thread_context& context, const durable_state& state,
       if (const status ok = r.put(*d); !ok) return ok;
     }
   }
+  r.keep_keys(state);
   r.enter_lanes();
   if (const status kept = restore_results(c, context, state); !kept) return kept;
   r.push_places();

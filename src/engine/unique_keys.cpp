@@ -99,6 +99,17 @@ void unique_keys::let_go(const key_hash& key, job_id id, std::uint64_t now_ns) n
   clean(s, now_ns);
 }
 
+bool unique_keys::keep(const key_hash& key, job_id id, std::uint64_t until_ns) noexcept {
+  shard& s = shard_of(key);
+  const std::lock_guard lock(s.mutex);
+  if (s.keys.find(key) != nullptr) return true;
+  key_entry* const e = s.keys.insert(key);
+  if (e == nullptr) return false;
+  e->hold(id, unique_until::finished, until_ns);
+  e->let_go();
+  return true;
+}
+
 void unique_keys::withdraw(const key_hash& key, job_id id) noexcept {
   shard& s = shard_of(key);
   const std::lock_guard lock(s.mutex);

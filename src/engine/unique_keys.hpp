@@ -1,6 +1,6 @@
 // engine/unique_keys.hpp -- which job holds a unique key.
 //
-// Roles       look, claim, take_again, let_go, withdraw: any thread.
+// Roles       look, claim, take_again, let_go, withdraw, keep: any thread.
 // Progress    one of 64 locks, found by the key. Under it: a look into a small table, a few words, at
 //             most one change of a word, sometimes a bigger or smaller table. Never a call of a
 //             handler or a hook, and no other lock is taken.
@@ -111,6 +111,10 @@ class unique_keys {
 
   // The job does not cover its key any more; does nothing if another one holds it.
   void let_go(const key_hash& key, job_id id, std::uint64_t now_ns) noexcept;
+
+  // The ttl of a job of an earlier process, which may have ended, holds the key, unless a job does so
+  // already. False: no memory.
+  bool keep(const key_hash& key, job_id id, std::uint64_t until_ns) noexcept;
 
   // The job has never been there, and so has its ttl.
   void withdraw(const key_hash& key, job_id id) noexcept;

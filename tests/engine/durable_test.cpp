@@ -294,6 +294,20 @@ TEST_F(durable, what_was_paused_or_closed_is_so_still) {
   wait_until_empty(*s);
 }
 
+TEST_F(durable, a_pause_that_is_over_by_then_does_not_come_back) {
+  {
+    auto s = open_idle();
+    const queue_ref q = queue_or_exit(*s, "q");
+    ASSERT_TRUE(s->pause(scope(q), 50ms));
+    submit(*s, q, "waits");
+    stop(std::move(s));
+  }
+  std::this_thread::sleep_for(60ms);
+  auto s = open();
+  wait_until_empty(*s);
+  EXPECT_EQ(ran().size(), 1u);
+}
+
 TEST_F(durable, a_unique_key_is_held_by_a_job_of_an_earlier_process) {
   const unique_key once{.key = "once"};
   job_id first;

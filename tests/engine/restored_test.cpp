@@ -288,6 +288,68 @@ TEST_F(restored, unique_key_as_long_as_it_is_held) {
   EXPECT_TRUE(is_free(finished));
 }
 
+TEST_F(restored, unique_key_as_long_as_its_ttl_holds_it) {
+  const unique_key key{.key = "once a day", .ttl = 24h};
+  const auto is_free = [&] {
+    const unique_key same{.key = "once a day"};
+    const auto answer = (*t_)->submit(queue(), k, bytes_of(9), {.unique = &same});
+    if (answer) {
+      EXPECT_TRUE((*t_)->cancel(answer.ticket.id));
+    }
+    return static_cast<bool>(answer);
+  };
+  open();
+  const job_id id = submit({.unique = &key});
+  close();
+  open().run_ready();  // it has ended
+  EXPECT_EQ((*t_)->find(id)->state, job_state::ended);
+  EXPECT_FALSE(is_free());
+  last_ = *(*t_)->pause(scope::all());
+  close();
+  for (int life = 0; life < 3; ++life) {  // of each the base has to say so
+    open();
+    EXPECT_FALSE(is_free());
+    t_->advance(23h);
+    EXPECT_FALSE(is_free());
+  }
+  t_->advance(1h);
+  EXPECT_TRUE(is_free());
+}
+
+TEST_F(restored, ttl_of_a_job_that_died_and_is_requeued) {
+  const unique_key key{.key = "key", .ttl = 24h};
+  open();
+  act_ = [](context&) { return outcome::dead(); };
+  const job_id id = submit({.unique = &key});
+  t_->run_ready();
+  last_ = *(*t_)->pause(scope::all());
+  close();
+  test_scheduler& t = open();
+  ASSERT_TRUE(t->resume(scope::all()));
+  EXPECT_EQ(t->submit(queue(), k, bytes_of(1), {.unique = &key}).original, id);
+  ASSERT_TRUE(t->requeue(id, t->show_dead(id)->version)) << "its own ttl is not in its way";
+  act_ = [](context&) { return outcome::done(); };
+  t.run_ready();
+  EXPECT_EQ(t->find(id)->state, job_state::ended);
+  EXPECT_FALSE(t->submit(queue(), k, bytes_of(1), {.unique = &key}));
+}
+
+TEST_F(restored, moment_of_its_death) {
+  open();
+  act_ = [](context&) { return outcome::dead(); };
+  const job_id id = submit();
+  t_->advance(5s);
+  const job_id later = submit();
+  t_->run_ready();
+  const duration died = (*t_)->show_dead(later)->died;
+  EXPECT_EQ(died, 5s);
+  last_ = *(*t_)->pause(scope::all());
+  close();
+  open();
+  EXPECT_EQ((*t_)->show_dead(id)->died, 0s);
+  EXPECT_EQ((*t_)->show_dead(later)->died, died);
+}
+
 TEST_F(restored, pauses_of_every_scope) {
   struct paused_scope {
     const char* what;

@@ -181,6 +181,14 @@ TEST(durable_state, a_larger_generation_ends_the_smaller_one) {
   EXPECT_EQ(state.floor(), 3u);
 }
 
+TEST(durable_state, an_id_that_only_its_result_names_is_not_given_again) {
+  const job_id id = make_id(3, 50);
+  durable_state state(moment(1));
+  ASSERT_TRUE(take(state, {group_of({result_record{id, 2, as_bytes("value")}})}));
+  ASSERT_TRUE(state.finish());
+  EXPECT_EQ(state.floor(), 51u);
+}
+
 TEST(durable_state, boot_times_of_another_boot_go_by_the_wall_clock) {
   const auto due_of = [](std::uint64_t ns, const boot_moment& written, const boot_moment& now) {
     submit_extras e;
@@ -226,6 +234,56 @@ TEST(durable_state, each_boot_time_of_a_job_goes_by_the_wall_clock) {
   EXPECT_EQ(state.live()[0]->submitted_ns, 49'000u - 100u);
   EXPECT_EQ(state.live()[0]->expires_ns, 49'000u + 2'000u);
   EXPECT_EQ(state.live()[0]->deadline_ns, 49'000u + 2'500u);
+}
+
+// A ttl holds a key also after the job; the latest of several, in whatever order they are read.
+TEST(durable_state, keys_are_held_by_the_latest_ttl_that_is_not_over) {
+  constexpr std::uint64_t now = 100;
+  const job_id first = make_id(1, 5);
+  const job_id second = make_id(2, 6);
+  const auto with_ttl = [](job_id id, std::uint64_t key, std::uint64_t until) {
+    submit_extras e;
+    e.unique = submit_unique{{key, key}, unique_scope::queue, unique_until::finished, until};
+    return submit(id, 1, e);
+  };
+  const auto ended = [](job_id id) {
+    const ended_job one{id, 9};
+    return group_of({ended_record{ended_record::way::completed, std::span(&one, 1)}});
+  };
+  std::vector<group_bytes> groups{
+      names(),
+      with_ttl(first, 1, 300),
+      ended(first),
+      with_ttl(second, 1, 200),
+      ended(second),
+      with_ttl(make_id(3, 1), 2, now),                                              // over
+      with_ttl(make_id(4, 1), 3, 0),                                                // none
+      group_of({key_record{{4, 4}, 7, key_record::held::until_time, first, now}}),  // over
+      group_of({key_record{{5, 5}, 7, key_record::held::until_time, first, now + 1}}),
+      group_of({key_record{{1, 1}, 7, key_record::held::until_time, first, now + 2}})};
+  for (int order = 0; order < 2; ++order) {
+    durable_state state(moment(now));
+    ASSERT_TRUE(take(state, groups));
+    ASSERT_TRUE(state.finish());
+    ASSERT_EQ(state.keys().size(), 2u);
+    const durable_key& held = state.keys().at({1, 1});
+    EXPECT_EQ(held.until_wall_ns, 300u);
+    EXPECT_EQ(held.holder, first);
+    EXPECT_EQ(held.order, 7u);
+    EXPECT_EQ(state.keys().at({5, 5}).until_wall_ns, now + 1);
+    std::reverse(groups.begin(), groups.end());
+  }
+}
+
+TEST(durable_state, a_ttl_holds_a_key_that_was_said_to_be_free) {
+  submit_extras e;
+  e.unique = submit_unique{{1, 1}, unique_scope::queue, unique_until::finished, 300};
+  durable_state state(moment(100));
+  ASSERT_TRUE(take(state, {names(), submit(make_id(1, 5), 1, e),
+                           group_of({key_record{{1, 1}, 7, key_record::held::free, {}, 0}})}));
+  ASSERT_TRUE(state.finish());
+  EXPECT_EQ(state.keys().at({1, 1}).state, key_record::held::until_time);
+  EXPECT_EQ(state.keys().at({1, 1}).order, 8u) << "it is said again by the base";
 }
 
 TEST(durable_state, refuses_jobs_without_a_submit_or_a_name) {
