@@ -175,6 +175,10 @@ submit_answers scheduler::submit_bulk(queue_ref queue, kind_ref kind,
     answer.reason = reject::forked;
     return answer;
   }
+  if (!ids.empty() && ids.size() < specs.size()) {
+    answer.reason = reject::bad_option;
+    return answer;
+  }
   std::chrono::steady_clock::time_point until{};
   submit_answers sum;  // of all rounds
   impl::lack lacks;

@@ -108,8 +108,8 @@ class PAWL_EXPORT scheduler {
   noexcept { return submit(queue, kind, codec<T>::encode(value), how); }
 
   // Accepts the specs in order, all of them or a prefix; several times cheaper per job than
-  // submit(). `ids`, where not empty, must be as long as `specs`; the ids of the accepted jobs are
-  // written to it. The jobs of one priority leave their band in the order of the specs.
+  // submit(). `ids`, where not empty, must be as long as `specs` (else: reject::bad_option); the ids of the
+  // accepted jobs are written to it. The jobs of one priority leave their band in the order of the specs.
   // A duplicate that is rejected ends the prefix; one whose answer is another job (on_duplicate) counts
   // as accepted, and its id is that job's. Two specs of one key are duplicates like any two submits.
   submit_answers submit_bulk(queue_ref queue, kind_ref kind, std::span<const job_spec> specs,

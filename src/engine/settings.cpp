@@ -19,14 +19,14 @@ namespace {
 constexpr std::uint64_t jobs_max_limit = 100'000'000;
 constexpr std::uint32_t dead_limit = 10'000'000;
 constexpr unsigned blocking_limit = 4096;
-constexpr duration longest = std::chrono::hours(24 * 365);
+constexpr duration longest_duration = std::chrono::hours(24 * 365);
 
 failure out_of_range(std::string_view option) {
   return {errc::invalid, 0, option};
 }
 
 bool is_duration(duration d) {
-  return d >= duration(0) && d <= longest;
+  return d >= duration(0) && d <= longest_duration;
 }
 
 bool check_rate(const rate_limit& r) {

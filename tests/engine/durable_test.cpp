@@ -197,12 +197,14 @@ TEST_F(durable, dead_letters_are_kept_with_their_errors_and_can_be_requeued) {
     before = *s->show_dead(id);
     stop(std::move(s));
   }
+  std::this_thread::sleep_for(200ms);  // so that it did not die just now
   for (int life = 0; life < 2; ++life) {
     auto s = open();
     std::vector<std::byte> payload;
     const auto after = s->show_dead(before.status.id, &payload);
     ASSERT_TRUE(after);
     EXPECT_EQ(after->version, before.version);
+    EXPECT_LT(std::chrono::abs(after->died - before.died), 50ms) << "by another clock";
     EXPECT_EQ(after->status.cause, dead_cause::exhausted);
     EXPECT_EQ(after->status.attempt, 3u);
     ASSERT_EQ(after->errors.size(), 3u);

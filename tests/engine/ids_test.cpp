@@ -91,6 +91,17 @@ TEST_F(ids, never_issued_are_not_found_before_the_first_job_and_after_it) {
   }
 }
 
+TEST_F(ids, are_written_to_enough_room_or_not_at_all) {
+  const opened o = open_with(0);
+  std::vector<job_id> room(2);
+  const auto answer = o.s->submit_bulk(o.q, kind, std::vector<job_spec>(3), room);
+  EXPECT_EQ(answer.reason, reject::bad_option);
+  EXPECT_EQ(answer.accepted, 0u);
+  EXPECT_EQ(room, std::vector<job_id>(2));
+  EXPECT_EQ(o.s->read_counters().accepted, 0u);
+  EXPECT_TRUE(o.s->submit_bulk(o.q, kind, std::vector<job_spec>(2), room));
+}
+
 TEST_F(ids, of_another_scheduler_are_not_found_unless_they_are_its_own_too) {
   // One scheduler has ten jobs, the other 20,000, in slots that the first never used. Ids do not say
   // whose they are: the same number may name a job of each.

@@ -334,22 +334,6 @@ TEST_F(restored, ttl_of_a_job_that_died_and_is_requeued) {
   EXPECT_FALSE(t->submit(queue(), k, bytes_of(1), {.unique = &key}));
 }
 
-TEST_F(restored, moment_of_its_death) {
-  open();
-  act_ = [](context&) { return outcome::dead(); };
-  const job_id id = submit();
-  t_->advance(5s);
-  const job_id later = submit();
-  t_->run_ready();
-  const duration died = (*t_)->show_dead(later)->died;
-  EXPECT_EQ(died, 5s);
-  last_ = *(*t_)->pause(scope::all());
-  close();
-  open();
-  EXPECT_EQ((*t_)->show_dead(id)->died, 0s);
-  EXPECT_EQ((*t_)->show_dead(later)->died, died);
-}
-
 TEST_F(restored, pauses_of_every_scope) {
   struct paused_scope {
     const char* what;

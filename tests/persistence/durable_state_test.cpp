@@ -238,7 +238,7 @@ TEST(durable_state, each_boot_time_of_a_job_goes_by_the_wall_clock) {
 
 // A ttl holds a key also after the job; the latest of several, in whatever order they are read.
 TEST(durable_state, keys_are_held_by_the_latest_ttl_that_is_not_over) {
-  constexpr std::uint64_t now = 100;
+  const std::uint64_t now = moment(100).wall_ns;
   const job_id first = make_id(1, 5);
   const job_id second = make_id(2, 6);
   const auto with_ttl = [](job_id id, std::uint64_t key, std::uint64_t until) {
@@ -252,9 +252,9 @@ TEST(durable_state, keys_are_held_by_the_latest_ttl_that_is_not_over) {
   };
   std::vector<group_bytes> groups{
       names(),
-      with_ttl(first, 1, 300),
+      with_ttl(first, 1, now + 30),
       ended(first),
-      with_ttl(second, 1, 200),
+      with_ttl(second, 1, now + 20),
       ended(second),
       with_ttl(make_id(3, 1), 2, now),                                              // over
       with_ttl(make_id(4, 1), 3, 0),                                                // none
@@ -262,12 +262,12 @@ TEST(durable_state, keys_are_held_by_the_latest_ttl_that_is_not_over) {
       group_of({key_record{{5, 5}, 7, key_record::held::until_time, first, now + 1}}),
       group_of({key_record{{1, 1}, 7, key_record::held::until_time, first, now + 2}})};
   for (int order = 0; order < 2; ++order) {
-    durable_state state(moment(now));
+    durable_state state(moment(100));
     ASSERT_TRUE(take(state, groups));
     ASSERT_TRUE(state.finish());
     ASSERT_EQ(state.keys().size(), 2u);
     const durable_key& held = state.keys().at({1, 1});
-    EXPECT_EQ(held.until_wall_ns, 300u);
+    EXPECT_EQ(held.until_wall_ns, now + 30);
     EXPECT_EQ(held.holder, first);
     EXPECT_EQ(held.order, 7u);
     EXPECT_EQ(state.keys().at({5, 5}).until_wall_ns, now + 1);
@@ -277,7 +277,8 @@ TEST(durable_state, keys_are_held_by_the_latest_ttl_that_is_not_over) {
 
 TEST(durable_state, a_ttl_holds_a_key_that_was_said_to_be_free) {
   submit_extras e;
-  e.unique = submit_unique{{1, 1}, unique_scope::queue, unique_until::finished, 300};
+  e.unique =
+      submit_unique{{1, 1}, unique_scope::queue, unique_until::finished, moment(101).wall_ns};
   durable_state state(moment(100));
   ASSERT_TRUE(take(state, {names(), submit(make_id(1, 5), 1, e),
                            group_of({key_record{{1, 1}, 7, key_record::held::free, {}, 0}})}));
