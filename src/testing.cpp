@@ -285,7 +285,7 @@ bool test_scheduler::impl::run_one() noexcept {
     }
     const std::size_t at = count == 1 ? 0 : draw(count);
     const std::uint64_t place = places[at];
-    std::copy(&places[at + 1], places.data() + count, &places[at]);
+    std::copy(places.data() + at + 1, places.data() + count, places.data() + at);
     put_back(c, queue, band, std::span(places).first(count - 1));
     const std::uint64_t since = clock.boot_ns();
     const std::uint64_t until_now = attempts;

@@ -160,6 +160,9 @@ struct core {
   lane_table lanes;
   order_marks order;   // of jobs in ordered queues
   permits all_starts;  // the scheduler's start rate
+  // When it is asked again, for all queues that it has closed; UINT64_MAX: nobody waits. seq_cst: who closes a queue
+  // looks here afterwards, and who fires clears this and looks at the queues afterwards.
+  atomic<std::uint64_t> rate_timer_ns{UINT64_MAX};
   struct {
     std::mutex mutex;  // held by who pauses, resumes or holds any scope
     bool is_paused = false;

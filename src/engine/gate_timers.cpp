@@ -45,6 +45,9 @@ void fire_queue(core& c, thread_context& context, ready_queue& queue) noexcept {
 
 void fire_scheduler(core& c, thread_context& context) noexcept {
   const std::uint64_t now = c.clock.boot_ns();
+  std::uint64_t set = c.rate_timer_ns.load(seq_cst);
+  while (set <= now && !c.rate_timer_ns.compare_exchange_weak(set, UINT64_MAX, seq_cst, seq_cst)) {
+  }
   const std::lock_guard lock(c.all.mutex);
   const over o = take_over(c.all.resume_at_ns, c.all.held_until_ns, now);
   if (o.pause) c.all.is_paused = false;
@@ -60,7 +63,7 @@ void fire_scheduler(core& c, thread_context& context) noexcept {
       is_waited_for = is_waited_for || q.gate().is_closed_for(gate_reason::all_at_rate);
     }
   });
-  if (is_waited_for) set_queue_timer(c, context, scheduler_number, ask_at);
+  if (is_waited_for) set_rate_timer(c, context, ask_at);
 }
 
 }  // namespace
@@ -68,6 +71,15 @@ void fire_scheduler(core& c, thread_context& context) noexcept {
 void set_queue_timer(core& c, thread_context& context, std::uint32_t number,
                      std::uint64_t at_ns) noexcept {
   c.due_later.add(c, context, {at_ns, gate_mark | make_gate_id(gate_part::queue, number), 0});
+}
+
+void set_rate_timer(core& c, thread_context& context, std::uint64_t at_ns) noexcept {
+  std::uint64_t set = c.rate_timer_ns.load(seq_cst);
+  while (at_ns < set) {
+    if (c.rate_timer_ns.compare_exchange_weak(set, at_ns, seq_cst, seq_cst)) {
+      return set_queue_timer(c, context, scheduler_number, at_ns);
+    }
+  }
 }
 
 void set_gate_timer(core& c, thread_context& context, start_gate& gate,

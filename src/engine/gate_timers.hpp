@@ -12,7 +12,9 @@ namespace pawl {
 // An entry for the gate of a queue (or scheduler_number), at that time.
 void set_queue_timer(core& c, thread_context& context, std::uint32_t number,
                      std::uint64_t at_ns) noexcept;
-// The same for a kind or a tenant, unless one is set that comes before. Under the gate's lock.
+// The same for the scheduler's rate, which has closed a queue, unless one is set that comes before.
+void set_rate_timer(core& c, thread_context& context, std::uint64_t at_ns) noexcept;
+// The same for a kind or a tenant. Under the gate's lock.
 void set_gate_timer(core& c, thread_context& context, start_gate& gate,
                     std::uint64_t at_ns) noexcept;
 

@@ -217,7 +217,8 @@ class way {
       if (queue_.gate().open(reason, core_.active)) core_.idle.notify();
       return {};
     }
-    set_queue_timer(core_, context_, of_all ? scheduler_number : queue_.index(), ask_at);
+    of_all ? set_rate_timer(core_, context_, ask_at)
+           : set_queue_timer(core_, context_, queue_.index(), ask_at);
     return passage::closed;
   }
 

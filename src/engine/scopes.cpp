@@ -133,7 +133,8 @@ result<ticket> engine::apply_resume(thread_context& context, scope of) noexcept 
 
 result<ticket> engine::hold(thread_context& context, scope of, duration span) noexcept {
   if (const status ok = check_span(span, "hold"); !ok) return ok.error();
-  if (of.of() == scope::part::lane && span.count() != 0) {
+  if (of.of() == scope::part::lane) {
+    if (span.count() == 0) return hold(context, of.lane().queue, span);
     return close_lane(context, of.lane(), lane::held, time_after(core_, span));
   }
   const result<scope_gates> found = find_scope(of);

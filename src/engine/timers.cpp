@@ -211,7 +211,8 @@ void timers::lend_a_hand(const core& c, thread_context& context) noexcept {
   if (!sleep_.try_hold()) return;
   const std::uint64_t now = c.clock.boot_ns();
   for (int i = 0; i < rounds_max && sleep_.has_news(); ++i) {
-    drain_inbox(c, context);
+    drain_inbox(c, context, now);
+    if (wall_clock_used_.load(relaxed)) look_at_wall_clock(c, now);
     turn(c, context, now);
   }
   count_.store(entries(), seq_cst);  // I4
@@ -227,7 +228,7 @@ bool timers::step(core& c, thread_context& context) noexcept {
   const std::uint64_t now = c.clock.boot_ns();
   const bool had_news = sleep_.has_news();
   const bool was_due = sleep_.is_due(now);
-  if (had_news) drain_inbox(c, context);
+  if (had_news) drain_inbox(c, context, now);
   if (wall_clock_used_.load(relaxed)) look_at_wall_clock(c, now);
   firing f(c, *this, context, now);
   const auto fire = [&f](std::span<const timer_entry> due) { f.fire(due); };
@@ -244,7 +245,7 @@ bool timers::step(core& c, thread_context& context) noexcept {
   return had_news || was_due;
 }
 
-void timers::drain_inbox(const core& c, thread_context& context) noexcept {
+void timers::drain_inbox(const core& c, thread_context& context, std::uint64_t now_ns) noexcept {
   sleep_.take_news();  // before the look: a push after it is news again
   std::array<timer_entry, 256> entries;
   std::size_t looks_left = inbox_entries_max;
@@ -260,23 +261,30 @@ void timers::drain_inbox(const core& c, thread_context& context) noexcept {
         inbox_.pop(context.timer_consumer(inbox_), std::span(entries).first(room));
     if (count == 0) return lacks_memory_.store(false, relaxed);
     looks_left -= std::min(looks_left, count);
-    inserts_left -= insert_current(c, std::span(entries).first(count));
+    inserts_left -= insert_current(c, std::span(entries).first(count), now_ns);
   }
   lacks_memory_.store(!has_room, relaxed);
   sleep_.leave_news();  // there may be more
 }
 
 // There is room for all. How many there were whose jobs still wait for them: the others stay counted as
-// stale, which makes a turn come too early rather than too late.
-std::size_t timers::insert_current(const core& c, std::span<const timer_entry> entries) noexcept {
+// stale, which makes a turn come too early rather than too late. By the wall clock, an entry's time may be one that
+// was right before somebody set it.
+std::size_t timers::insert_current(const core& c, std::span<timer_entry> entries,
+                                   std::uint64_t now_ns) noexcept {
   constexpr std::size_t ahead = 16;  // slots on their way
   std::size_t inserted = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (i + ahead < entries.size() && !is_gate(entries[i + ahead])) {
       __builtin_prefetch(&job_of(c, entries[i + ahead]));
     }
-    if (!is_wanted(c, entries[i])) continue;
-    insert(entries[i]);
+    timer_entry& e = entries[i];
+    if (!is_wanted(c, e)) continue;
+    if (!is_gate(e) && !is_expiry(e) && job_of(c, e).has(by_wall_clock)) {
+      const std::uint64_t due = boot_ns_of(c, job_of(c, e).due_ns, now_ns);
+      e.due_ns = due > now_ns ? due : std::min(e.due_ns, due);  // what was due before fires at once
+    }
+    insert(e);
     ++inserted;
   }
   return inserted;

@@ -110,8 +110,9 @@ class timers {
 
  private:
   friend class firing;  // timers.cpp
-  void drain_inbox(const core& c, thread_context& context) noexcept;
-  std::size_t insert_current(const core& c, std::span<const timer_entry> entries) noexcept;
+  void drain_inbox(const core& c, thread_context& context, std::uint64_t now_ns) noexcept;
+  std::size_t insert_current(const core& c, std::span<timer_entry> entries,
+                             std::uint64_t now_ns) noexcept;
   void insert(const timer_entry& entry) noexcept;
   void lend_a_hand(const core& c, thread_context& context) noexcept;
   void turn(const core& c, thread_context& context, std::uint64_t now_ns) noexcept;

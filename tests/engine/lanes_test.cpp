@@ -298,6 +298,7 @@ TEST_F(lanes, are_paused_and_held_for_a_time) {
   open();
   queue = w.queue("q");
   ASSERT_TRUE(w.e->pause(host(), at("x"), 10s));
+  ASSERT_TRUE(w.e->hold(host(), at("x"), 0s)) << "which is none";
   ASSERT_TRUE(w.e->hold(host(), at("x"), 5s));
   const job_id a = submit("x");
   w.advance(6s);
