@@ -115,8 +115,8 @@ class durable_state final : public cut_taker {
     return results_;
   }
   [[nodiscard]] std::vector<job_id> results_by_order() const;
-  // Unique keys that somebody else holds than a job that goes on: those of jobs with a ttl, until the last
-  // of these is over. What is over already is not among them.
+  // Unique keys that are held apart from what jobs say of theirs that go on: by ttls, whatever became of their jobs.
+  // What is over already is not among them.
   [[nodiscard]] const std::map<key_hash, durable_key, key_hash_less>& keys() const noexcept {
     return keys_;
   }
@@ -162,11 +162,11 @@ class durable_state final : public cut_taker {
   [[nodiscard]] bool has(name_space space, std::uint32_t number) const noexcept;
   [[nodiscard]] status check_names(const durable_job& job) const;
   [[nodiscard]] status check_names() const;
+  void keep_key(job_id id, const submit_unique& unique);
   void finish_keys();
 
   status say(const name_record& r);
   status say(const submit_record& r);
-  void keep_key(job_id id, const submit_unique& unique);
   status say(const ended_record& r);
   status say(const again_record& r);
   status say(const died_record& r);

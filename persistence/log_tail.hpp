@@ -22,7 +22,7 @@ namespace pawl {
 class log_tail {
  public:
   enum class end : std::uint8_t {
-    here,       // that was all for now
+    here,       // where the writer is
     elsewhere,  // the epoch is over, or its files are gone
   };
 
