@@ -7,9 +7,10 @@
 //             used_       takers, givers   all      seq_cst: who gives looks at who waits afterwards,
 //             limit_      set              all      who waits looks here afterwards; so does who sets
 //             arrival_    starters, set    all      seq_cst: a starter moves it on, then looks at the
-//             interval_   set              all      interval; set changes that, then looks at the
-//                                                   arrival (I2), then at who waits
-//             tolerance_  set              all      relaxed: before the interval it belongs to
+//             turn_       set              all      turn; set changes that, then looks at the arrival
+//                                                   (I2), then at who waits
+//             rates_      set              all      release, acquire [rate]: what is new in one of them
+//                                                   shows that its turn is over (I4)
 //
 // Invariants  I1  used_ goes up only while it is below the limit. Where the limit was lowered since, who
 //                 is about to start with a permit it had before finds is_exceeded() and gives it back.
@@ -18,10 +19,15 @@
 //             I3  Within a rate the arrival goes back only by undo(), from exactly what its step made to
 //                 exactly what was before: as if that step had never been (policy/gcra.hpp says why no
 //                 other step back is safe).
+//             I4  rates_[turn_ % 2] is the rate in force; the other one is what the next set writes. Who reads
+//                 one and then finds the turn unchanged has not read a part of another: it is written
+//                 again only when its turn is over.
 //
 // Checked by tests/ready/permits_test.cpp, start_rates_test.cpp, tests/model/limit_model.cpp, rate_model.cpp.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/atomic.hpp"
@@ -35,12 +41,15 @@ class permits {
   void set(const limits& wanted, std::uint64_t now_ns) noexcept {
     const gcra_rate rate = gcra_of(wanted.rate);
     limit_.store(wanted.concurrency, seq_cst);
-    tolerance_.store(rate.tolerance_ns, relaxed);
-    interval_.store(rate.interval_ns, seq_cst);
+    const std::uint64_t turn = turn_.load(relaxed) + 1;  // relaxed: only this thread changes it
+    rate_words& next = rates_[turn % 2];
+    next.interval.store(rate.interval_ns, release);    // [rate]
+    next.tolerance.store(rate.tolerance_ns, release);  // [rate]
+    turn_.store(turn, seq_cst);
     adopt(rate, now_ns);
   }
   [[nodiscard]] bool has_limit() const noexcept { return limit_.load(relaxed) != 0; }
-  [[nodiscard]] bool has_rate() const noexcept { return interval_.load(relaxed) != 0; }
+  [[nodiscard]] bool has_rate() const noexcept { return interval_ns() != 0; }
 
   // To run. False: as many as may have one.
   bool try_take() noexcept {
@@ -62,8 +71,9 @@ class permits {
   }
   [[nodiscard]] std::uint32_t used() const noexcept { return used_.load(relaxed); }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_.load(relaxed); }
-  [[nodiscard]] std::uint64_t interval_ns() const noexcept {  // between starts; 0: no rate
-    return interval_.load(relaxed);
+  // Between starts; 0: no rate. relaxed: alone it may be that of a set just before or under way.
+  [[nodiscard]] std::uint64_t interval_ns() const noexcept {
+    return rates_[turn_.load(relaxed) % 2].interval.load(relaxed);
   }
   // How many more may run, at most `most`.
   [[nodiscard]] std::uint32_t left(std::uint32_t most) const noexcept {
@@ -126,9 +136,19 @@ class permits {
   }
 
  private:
+  struct rate_words {
+    atomic<std::uint64_t> interval{0};
+    atomic<std::uint64_t> tolerance{0};
+  };
+
   [[nodiscard]] gcra_rate rate() const noexcept {
-    const std::uint64_t interval = interval_.load(seq_cst);
-    return {interval, tolerance_.load(relaxed)};
+    for (std::uint64_t turn = turn_.load(seq_cst);;) {
+      const rate_words& now = rates_[turn % 2];
+      const gcra_rate read{now.interval.load(acquire), now.tolerance.load(acquire)};  // [rate]
+      const std::uint64_t after = turn_.load(seq_cst);
+      if (after == turn) return read;  // I4
+      turn = after;
+    }
   }
 
   void adopt(const gcra_rate& r, std::uint64_t now_ns) noexcept {
@@ -140,8 +160,8 @@ class permits {
   }
 
   atomic<std::uint32_t> limit_{0};
-  atomic<std::uint64_t> interval_{0};
-  atomic<std::uint64_t> tolerance_{0};
+  std::array<rate_words, 2> rates_{};
+  atomic<std::uint64_t> turn_{0};
   alignas(cache_line_bytes) atomic<std::uint32_t> used_{0};
   atomic<std::uint64_t> arrival_{0};
 };

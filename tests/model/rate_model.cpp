@@ -119,6 +119,35 @@ class refused_scenario : public scenario {
   bool has_timer_ = false;
 };
 
+// A rate is set twice while a thread starts what it may: one by the first rate, another one by the last. By the
+// interval of the first and the burst of the last there would be room for a third.
+class changing_scenario : public scenario {
+ public:
+  changing_scenario() { rate_.set({.rate = {100'000'000, std::chrono::seconds(1), 1}}, now_ns); }
+  [[nodiscard]] unsigned thread_count() const override { return 2; }
+
+  void run(unsigned thread) override {
+    if (thread == 0) {
+      rate_.set({.rate = {1'000'000, std::chrono::seconds(1), 1}}, now_ns);
+      rate_.set({.rate = {1'000'000, std::chrono::seconds(1), 2}}, now_ns);
+      return;
+    }
+    permits::step made;
+    while (started_ < 6 && rate_.try_start(now_ns, made) == 0) ++started_;
+  }
+  void at_rest() override { require(started_ <= 2, "a start that no rate has let through"); }
+
+ private:
+  static constexpr std::uint64_t now_ns = 1'000'000'000;
+  permits rate_;
+  unsigned started_ = 0;
+};
+
+TEST(rate_model, no_start_goes_by_the_interval_of_one_rate_and_the_burst_of_another) {
+  const report r = explore<changing_scenario>("rate: set twice");
+  EXPECT_FALSE(r.failed) << r;
+}
+
 TEST(rate_model, a_start_that_is_held_is_not_one_too_many) {
   const report r = explore<span_scenario<false, bug::none>>("rate: taken ahead");
   EXPECT_FALSE(r.failed) << r;
