@@ -136,7 +136,12 @@ class firing {
       }
       if ((e.slot & retry_mark) != 0) {
         const std::uint64_t allowed = core_.queues.at(queue)->spend_retry(now_ns_);
-        if (allowed > now_ns_) return put_off({0, slot_of(e), e.version}, allowed);
+        if (allowed > now_ns_) {
+          // Only if the slot is still that job's: one that came into it since, and waits, is due later than
+          // now, so its time is no other job's.
+          job.due_ns.replace(due, allowed);
+          return put_off({0, slot_of(e), e.version}, allowed);
+        }
       }
       if (job.has(in_lane)) {
         core_.lanes.come_back(slot_of(e),

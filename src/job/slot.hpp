@@ -7,7 +7,8 @@
 //             word           the transitions of word.hpp             all
 //             generation     holder of the free slot                 all: find, cancel
 //             other fields   holder of the free slot, before [word]; runner, find
-//                            attempt, pushbacks, due, extra: the runner; cause: who ends it
+//                            attempt, pushbacks, due, extra: the runner; cause: who ends it;
+//                            due, of a retry beyond its queue's budget: who fires its timer
 //             body           holder of the free slot, before [word]  runner
 //
 // Slots are type-stable: their memory is never given to anything else, so a stale id or a stale
@@ -38,6 +39,8 @@ class watched {
   }
   // acquire: a reader compares the word after this load, and must not have compared it before.
   operator T() const noexcept { return cell_.load(acquire); }
+  // For who has read a value of a job that others may end meanwhile: does nothing once it is another one.
+  void replace(T read, T wanted) noexcept { cell_.compare_exchange_strong(read, wanted, relaxed); }
 
  private:
   atomic<T> cell_{};
