@@ -28,7 +28,8 @@ class mapped_array {
     void* const at = is_mapped() ? map_pages(bytes()) : ::operator new(bytes(), std::nothrow);
     if (at == nullptr) return;
     values_ = static_cast<T*>(at);
-    std::uninitialized_value_construct_n(values_, count);
+    // Fresh pages are zeros already: what nobody looks at takes no memory.
+    if (!(is_mapped() && is_zeros)) std::uninitialized_value_construct_n(values_, count);
   }
   mapped_array(mapped_array&& other) noexcept { swap(other); }
   mapped_array& operator=(mapped_array&& other) noexcept {
@@ -53,6 +54,9 @@ class mapped_array {
   T& operator[](std::size_t i) const noexcept { return values_[i]; }
 
  private:
+  // The default value of T.
+  static constexpr bool is_zeros = std::is_arithmetic_v<T>;
+
   [[nodiscard]] std::size_t bytes() const noexcept { return count_ * sizeof(T); }
   [[nodiscard]] bool is_mapped() const noexcept { return bytes() >= mapped_bytes_min; }
 

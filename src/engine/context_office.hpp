@@ -5,6 +5,7 @@
 // they share one, under its lock: each producer makes every pop of a band dearer.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -42,14 +43,19 @@ class context_office {
   // For a thread of the scheduler; never given back. Null: no memory.
   thread_context* add(context_role role, unsigned index) noexcept;
 
-  // Calls f(context) for each one there is. Holds the lock meanwhile, so none is added.
+  // Calls f(context) for each one there is: contexts stay, so not under the lock. Who gets a new one that is not
+  // among them sees what was written before the last look.
   template <class F>
   void for_each(F f) const {
-    const std::lock_guard lock(mutex_);
-    for (const auto& c : all_) f(*c);
+    std::size_t i = 0;
+    while (thread_context* const c = at(i++)) f(*c);
   }
 
  private:
+  [[nodiscard]] thread_context* at(std::size_t i) const noexcept {  // null: there are not so many
+    const std::lock_guard lock(mutex_);
+    return i < all_.size() ? all_[i].get() : nullptr;
+  }
   thread_context* shared_locked() noexcept;
   [[nodiscard]] crash_line* line_of(context_role role, unsigned index) const noexcept;
   thread_context* add_locked(context_role role, unsigned index) noexcept;

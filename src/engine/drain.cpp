@@ -42,7 +42,7 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
     return true;
   }
   queue_share* const share = context_.share_of(p.queue);
-  if (share == nullptr) return false;  // no memory: try again later
+  if (share == nullptr) return pass_for_memory(p);
 
   std::array<std::uint64_t, batch_max> places;
   const std::uint64_t mean = mean_ns_[p.queue];
@@ -91,6 +91,17 @@ bool drain::serve(pick p, std::uint64_t now_ns) noexcept {
   core_.last_ready_ns[p.band].at.store(last_due, relaxed);
   queue.note_served(p.band, last_due);
   picker_.charge(p, used);
+  return true;
+}
+
+// There is none for what a thread keeps of a queue. Others may be served; and this one soon.
+bool drain::pass_for_memory(pick p) noexcept {
+  picker_.found_empty(p);
+  if (visit_ != nullptr) {
+    visit_->until_ns = 0;  // the host has other things to do
+  } else {
+    core_.clock.sleep_for(timers::memory_wait_ns);
+  }
   return true;
 }
 

@@ -21,6 +21,7 @@ class drain {
  public:
   drain(core& c, blocking_pool& pool, thread_context& context) noexcept
       : core_(c), pool_(pool), context_(context) {}
+  [[nodiscard]] bool is_ready() const noexcept { return picker_.is_ready(); }  // false: no memory
 
   // Runs one batch, or one job of another drain's batch. False: there was nothing to do.
   bool step() noexcept;
@@ -45,6 +46,7 @@ class drain {
 
  private:
   bool serve(pick p, std::uint64_t now_ns) noexcept;
+  bool pass_for_memory(pick p) noexcept;
   std::size_t take(ready_queue& queue, queue_share& share, unsigned band,
                    std::span<std::uint64_t> room) noexcept;
   bool linger(const ready_queue& queue, unsigned band) noexcept;

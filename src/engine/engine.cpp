@@ -1,8 +1,10 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <new>
 #include <string>
 #include <utility>
@@ -121,6 +123,7 @@ status engine::add_drains() {
     if (context == nullptr) return failure{errc::memory, 0, "drain"};
     drain_contexts_.push_back(context);
     drains_.push_back(std::make_unique<drain>(core_, *pool_, *context));
+    if (!drains_.back()->is_ready()) return failure{errc::memory, 0, "drain"};
   }
   threads_.resize(count);
   timer_context_ = core_.contexts.add(context_role::timer, 0);
@@ -197,7 +200,10 @@ bool engine::step_timer() noexcept {
   const bool fired = core_.due_later.step(core_, *timer_context_);
   const bool looked = core_.watch.next_ns() <= core_.clock.boot_ns();
   if (looked) {
-    core_.watch.step(core_, *timer_context_, [this](thread_context& stuck) { replace(stuck); });
+    core_.watch.step(core_, *timer_context_, [this](const thread_context& stuck) {
+      if (stuck.role() == context_role::drain && arena_) ++drains_wanted_;
+    });
+    if (drains_wanted_ != 0) hire_drains();
   }
   return fired || looked;
 }
@@ -225,22 +231,27 @@ void engine::run_timer() noexcept {
   }
 }
 
-// A drain is held by a handler that overran: another one takes its place, if there is one left. It
-// leaves when the handler has returned.
-void engine::replace(thread_context& stuck) noexcept {
-  if (stuck.role() != context_role::drain || !arena_) return;
-  for (unsigned i = core_.settings.drains; i < threads_.size(); ++i) {
+// Drains are held by handlers that overran: others take their places, as far as there are some left. They
+// leave when the handlers have returned.
+void engine::hire_drains() noexcept {
+  constexpr std::uint64_t another_try_ns = 1'000'000'000;
+  drains_wanted_ =
+      std::min(drains_wanted_, core_.overruns.load(relaxed));  // some may have returned
+  for (unsigned i = core_.settings.drains; i < threads_.size() && drains_wanted_ != 0; ++i) {
     if (!drains_[i]->try_hire()) continue;
     if (threads_[i].joinable()) threads_[i].join();  // it has left: no wait
     core_.drains_alive.fetch_add(1, relaxed);
     if (!start_drain(i)) {
       core_.drains_alive.fetch_sub(1, relaxed);
       drains_[i]->fire();
-      core_.say.say(log_level::warning, "drain.no_thread",
-                    "the system has no thread for a drain in place of a stuck one");
+      core_.say.say(
+          log_level::warning, "drain.no_thread",
+          "the system has no thread for a drain in place of a stuck one; another try in 1 s");
+      return core_.watch.lower(core_.clock.boot_ns() + another_try_ns);
     }
-    return;
+    --drains_wanted_;
   }
+  drains_wanted_ = 0;  // or there are no more of them
 }
 
 // The life of one of our threads. Who starts it has counted it.
@@ -294,29 +305,24 @@ status engine::stop(duration limit) noexcept {
 
 // The stop tokens of what runs now, or of that job only.
 void engine::ask_all_to_stop(job_id only_this) noexcept {
-  std::vector<std::pair<thread_context*, job_id>> running;
   core_.contexts.for_each([&](thread_context& t) {
     const job_id id = t.line.running();
-    if (id && (!only_this || id == only_this)) running.emplace_back(&t, id);
+    if (id && (!only_this || id == only_this)) handler_call::ask_to_stop(t, id, 0);
   });
-  for (const auto& [thread, id] : running) handler_call::ask_to_stop(*thread, id, 0);
 }
 
 void engine::say_who_is_stuck() noexcept {
-  // Said outside of the office's lock: the host's sink may call us.
-  std::vector<std::pair<job_id, std::uint64_t>> stuck;
-  core_.contexts.for_each([&](const thread_context& t) {
-    if (const job_id id = t.line.running()) stuck.emplace_back(id, t.line.started_ns());
-  });
   const std::uint64_t now = core_.clock.boot_ns();
-  for (const auto& [id, started_ns] : stuck) {
-    const std::uint64_t for_ms = (now - std::min(now, started_ns)) / 1'000'000;
-    const registry::entry& kind = core_.kinds[core_.jobs[id_slot(id)].kind];
-    core_.say.say(
-        log_level::error, "stop.stuck",
-        "the handler of " + kind.name + " is still inside after " + std::to_string(for_ms) + " ms",
-        id);
-  }
+  core_.contexts.for_each([&](const thread_context& t) {
+    const job_id id = t.line.running();
+    if (!id) return;
+    const std::uint64_t for_ms = (now - std::min(now, t.line.started_ns())) / 1'000'000;
+    const std::string& kind = core_.kinds[core_.jobs[id_slot(id)].kind].name;
+    std::array<char, 512> text;  // no allocation: stop() has no answer for want of memory
+    std::snprintf(text.data(), text.size(), "the handler of %s is still inside after %llu ms",
+                  kind.c_str(), static_cast<unsigned long long>(for_ms));
+    core_.say.say(log_level::error, "stop.stuck", text.data(), id);
+  });
 }
 
 void engine::abandon() noexcept {

@@ -159,7 +159,7 @@ class engine {
   status start_drain(unsigned index) noexcept;
   status start_timer() noexcept;
   void run_timer() noexcept;
-  void replace(thread_context& stuck) noexcept;
+  void hire_drains() noexcept;
   void ask_all_to_stop(job_id only_this) noexcept;
   void say_who_is_stuck() noexcept;
   void live_as(thread_context& context, const std::function<void()>& body) noexcept;
@@ -199,6 +199,7 @@ class engine {
   std::vector<thread_context*> drain_contexts_;
   loop_office loops_;
   std::vector<std::thread> threads_;  // of drains, by their number
+  unsigned drains_wanted_ = 0;        // in place of stuck ones; of the timer thread
   thread_context* timer_context_ = nullptr;
   std::thread timer_thread_;
   mutable health_monitor monitor_;

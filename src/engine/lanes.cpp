@@ -269,8 +269,10 @@ void lane_table::fire(core& c, thread_context& context, std::uint64_t tag) noexc
   shard& s = shards_[tag >> tag_low_bits];
   const std::lock_guard lock(s.mutex);
   const std::uint64_t now = c.clock.boot_ns();
-  lane* over = nullptr;
-  s.lanes.for_each_ending(tag & tag_low_mask, tag_low_mask, [&](lane& l) {
+  const auto for_each_of_tag = [&s, tag](auto f) {
+    s.lanes.for_each_ending(tag & tag_low_mask, tag_low_mask, f);
+  };
+  for_each_of_tag([&](lane& l) {
     if (l.timer_ns <= now) l.timer_ns = UINT64_MAX;
     if (l.resume_at_ns <= now) {
       l.take_off(lane::paused);
@@ -282,9 +284,15 @@ void lane_table::fire(core& c, thread_context& context, std::uint64_t tag) noexc
     const std::uint64_t next = std::min(l.resume_at_ns, held_until);
     if (next != UINT64_MAX) set_timer(c, context, l, next);
     deliver(c, advance(c, context, s, l));
-    if (l.members == 0) over = &l;
   });
-  if (over != nullptr) forget_if_over(c, context, s, *over);
+  // One at a time, because that may move the others in the table; each is gone or has a timer afterwards.
+  for (lane* over = nullptr;; over = nullptr) {
+    for_each_of_tag([&over](lane& l) {
+      if (l.members == 0 && l.marks == lane::used && l.timer_ns == UINT64_MAX) over = &l;
+    });
+    if (over == nullptr) return;
+    forget_if_over(c, context, s, *over);
+  }
 }
 
 bool lane_table::close(core& c, thread_context& context, lane_ref of, lane::mark why,

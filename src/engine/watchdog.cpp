@@ -1,7 +1,6 @@
 #include "engine/watchdog.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/membarrier.hpp"
 #include "engine/breaking.hpp"
@@ -52,28 +51,21 @@ void watchdog::step(core& c, thread_context& context,
   if (now < next_ns()) return;
   // Before the looks: what is expected from here on lowers it again.
   next_.store(UINT64_MAX, seq_cst);
-  // Outside of the office's lock: handlers' callbacks and the host's hooks run in between.
-  std::vector<thread_context*> lines;
-  c.contexts.for_each([&lines](thread_context& t) {
-    if (!t.may_block()) lines.push_back(&t);
-  });
-  for (thread_context* const t : lines) {
-    if (t->line.watched_ns() > now) {
-      lower(t->line.watched_ns());
-      continue;
-    }
+  c.contexts.for_each([&](thread_context& t) {
+    if (t.may_block()) return;  // it runs no handlers
+    if (t.line.watched_ns() > now) return lower(t.line.watched_ns());
     bool overran = false;
-    const picture seen = look(t->line);
-    const std::uint64_t next = look_at(c, context, *t, seen, now, overran);
+    const picture seen = look(t.line);
+    const std::uint64_t next = look_at(c, context, t, seen, now, overran);
     // A start that comes while this is stored tells us, or is seen by the second look.
-    t->line.watch(next);
+    t.line.watch(next);
     if (c.asymmetric) membarrier_all_threads();
-    const picture p = look(t->line);
+    const picture p = look(t.line);
     const bool is_another = p.job && (p.job != seen.job || p.started_ns != seen.started_ns);
-    if (is_another) t->line.lower_watch(p.deadline_ns);
+    if (is_another) t.line.lower_watch(p.deadline_ns);
     lower(is_another ? std::min(next, p.deadline_ns) : next);
-    if (overran) on_overrun(*t);
-  }
+    if (overran) on_overrun(t);
+  });
 }
 
 // When to look again; UINT64_MAX: when the next job starts there.

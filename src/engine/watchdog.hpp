@@ -31,6 +31,9 @@ class watchdog {
   void step(core& c, thread_context& context,
             const std::function<void(thread_context&)>& on_overrun) noexcept;
 
+  // There is another step at that time, or before. Called by the timer thread; it wakes nobody.
+  void lower(std::uint64_t next_ns) noexcept;
+
   // What a line said at one moment.
   struct picture {
     job_id job;
@@ -43,7 +46,6 @@ class watchdog {
  private:
   std::uint64_t look_at(core& c, thread_context& context, thread_context& watched, const picture& p,
                         std::uint64_t now_ns, bool& overran) noexcept;
-  void lower(std::uint64_t next_ns) noexcept;
 
   atomic<std::uint64_t> next_{UINT64_MAX};
 };

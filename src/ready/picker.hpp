@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <vector>
 
+#include "base/mapped_array.hpp"
 #include "pawl/job.hpp"
 #include "policy/dispatch.hpp"
 #include "ready/active_set.hpp"
@@ -30,12 +30,15 @@ struct pick {
 
 class picker {
  public:
+  // To be asked once: false: there was no memory.
+  [[nodiscard]] bool is_ready() const noexcept { return !deficits_.is_null(); }
+
   // Active: has(band) and next(band, from), as active_set has them. Weight: weight(queue), at least 1.
   // False: nothing was active.
   template <class Active, class Weight>
   bool choose(const Active& active, Weight weight, std::uint64_t now_ns,
               const std::array<std::uint64_t, priority_count>& last_ready_ns,
-              std::uint64_t ageing_ns, pick& out) {
+              std::uint64_t ageing_ns, pick& out) noexcept {
     band_mask with_work = 0;
     for (unsigned b = 0; b < priority_count; ++b) {
       if (active.has(b)) with_work |= 1u << b;
@@ -55,9 +58,9 @@ class picker {
 
   // The batch of the last choice took `used_ns`.
   void charge(pick p, std::uint64_t used_ns) noexcept {
-    ring& r = rings_[p.band];
-    r.deficit[p.queue] -= static_cast<std::int64_t>(used_ns);
-    if (r.deficit[p.queue] <= 0) r.arrive(p.queue + 1);
+    std::int64_t& deficit = deficit_of(p.band, p.queue);
+    deficit -= static_cast<std::int64_t>(used_ns);
+    if (deficit <= 0) rings_[p.band].arrive(p.queue + 1);
   }
 
   // The queue of the last choice had nothing to give.
@@ -67,20 +70,19 @@ class picker {
   struct ring {
     unsigned cursor = 0;
     bool visiting = false;  // the queue at the cursor has had its share for this visit
-    std::vector<std::int64_t> deficit;
 
     void arrive(unsigned queue) noexcept {
       cursor = queue % queues_max;
       visiting = false;
     }
-    std::int64_t& deficit_of(unsigned queue) {
-      if (deficit.size() <= queue) deficit.resize(queue + 1, 0);
-      return deficit[queue];
-    }
   };
 
+  [[nodiscard]] std::int64_t& deficit_of(unsigned band, unsigned queue) const noexcept {
+    return deficits_[std::size_t{band} * queues_max + queue];
+  }
+
   template <class Active, class Weight>
-  unsigned choose_queue(const Active& active, Weight weight, unsigned band) {
+  unsigned choose_queue(const Active& active, Weight weight, unsigned band) noexcept {
     ring& r = rings_[band];
     const unsigned first = active.next(band, r.cursor);
     if (first == no_queue) return no_queue;
@@ -90,7 +92,7 @@ class picker {
     // One round at most, also when the set changes under our eyes.
     for (unsigned visited = 0; visited < queues_max; ++visited) {
       const std::int64_t share = visit_ns * static_cast<std::int64_t>(weight(q));
-      std::int64_t& deficit = r.deficit_of(q);
+      std::int64_t& deficit = deficit_of(band, q);
       if (!r.visiting) deficit = std::min<std::int64_t>(deficit, 0) + share;  // nothing is saved up
       if (deficit > 0) {
         r.cursor = q;
@@ -108,15 +110,16 @@ class picker {
 
   // Every active queue has overdrawn: as if that many rounds had passed at once.
   template <class Active, class Weight>
-  unsigned skip_rounds(const Active& active, Weight weight, unsigned band, std::int64_t rounds) {
+  unsigned skip_rounds(const Active& active, Weight weight, unsigned band,
+                       std::int64_t rounds) noexcept {
     ring& r = rings_[band];
     const unsigned first = active.next(band, r.cursor);
     unsigned chosen = first;
     unsigned q = first;
     for (unsigned visited = 0; visited < queues_max && q != no_queue; ++visited) {
-      std::int64_t& deficit = r.deficit_of(q);
+      std::int64_t& deficit = deficit_of(band, q);
       deficit += rounds * visit_ns * static_cast<std::int64_t>(weight(q));
-      if (deficit > 0 && r.deficit_of(chosen) <= 0) chosen = q;
+      if (deficit > 0 && deficit_of(band, chosen) <= 0) chosen = q;
       q = active.next(band, q + 1);
       if (q == first) break;
     }
@@ -128,6 +131,7 @@ class picker {
   }
 
   std::array<ring, priority_count> rings_;
+  mapped_array<std::int64_t> deficits_{std::size_t{priority_count} * queues_max};
   std::uint32_t picks_ = 0;
 };
 

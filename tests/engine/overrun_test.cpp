@@ -1,6 +1,7 @@
 // Handlers that take too long, and who is told: their stop tokens, the host by health() and the log, the
 // drains that take their place. Methods: handlers held at doors while the test looks on.
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -198,6 +199,57 @@ TEST(overrun, is_shown_replaced_and_counted_and_its_result_is_stale) {
   ASSERT_TRUE(eventually([&] { return s->health().overruns == 0; }));
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(s->submit(q, fast, no_payload()));
   EXPECT_TRUE(eventually([&] { return s->read_counters().completed == 403; }));
+}
+
+// While it lives the system has no thread for anybody: none may have such a stack.
+class no_threads {
+ public:
+  no_threads() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t endless;
+    pthread_attr_init(&endless);
+    pthread_attr_setstacksize(&endless, std::size_t{1} << 47);
+    EXPECT_EQ(pthread_setattr_default_np(&endless), 0);
+    pthread_attr_destroy(&endless);
+  }
+  ~no_threads() {
+    EXPECT_EQ(pthread_setattr_default_np(&before_), 0);
+    pthread_attr_destroy(&before_);
+  }
+  no_threads(const no_threads&) = delete;
+  no_threads& operator=(const no_threads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
+};
+
+TEST(overrun, is_replaced_later_if_there_was_no_thread_at_first) {
+  door stuck;
+  registry kinds;
+  const kind_ref slow = kinds.add("slow",
+                                  [](void* user, context&, std::span<const std::byte>) {
+                                    static_cast<door*>(user)->wait();
+                                    return outcome::done();
+                                  },
+                                  &stuck, {.run_timeout = 20ms});
+  const kind_ref fast = kinds.add("fast", test::say_done);
+  log_notes log;
+  options o = small_options();
+  o.drains = 1;
+  o.grace = 20ms;
+  o.log = log.sink();
+  const auto s = open_or_exit(o, kinds);
+  const queue_ref q = queue_or_exit(*s, "q");
+  {
+    const no_threads now;
+    ASSERT_TRUE(s->submit(q, slow, no_payload()));
+    ASSERT_TRUE(stuck.wait_for_arrivals(1));
+    ASSERT_TRUE(eventually([&] { return log.has("drain.no_thread", {}); }));
+    EXPECT_EQ(s->health().replacements, 0u);
+  }
+  const auto next = s->submit(q, fast, no_payload());
+  EXPECT_TRUE(s->wait(next.ticket.id, test::patience)) << "nobody tried again";
+  stuck.open();
 }
 
 TEST(overrun, that_is_death_takes_the_job_at_once_and_leaves_slot_and_payload_to_the_handler) {
