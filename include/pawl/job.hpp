@@ -67,7 +67,8 @@ enum class durability : std::uint8_t {
   none,  // lives in memory only; costs what it costs without a directory
   relaxed,  // in the log within about a millisecond: a crash of the process may take what is younger, one
             // of the machine what the system had not written yet
-  durable,  // survives both, from the moment at which its ticket is durable
+  durable,  // survives both, from the moment at which its ticket is durable. What its attempts come to is
+            // durable with the next ticket of anybody, or some milliseconds later
 };
 inline constexpr std::size_t durability_count = 3;
 

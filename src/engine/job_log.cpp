@@ -38,6 +38,12 @@ std::uint64_t say(thread_context& context, std::uint8_t marks, const Records&...
   return context.log->publish(bytes, level_of(marks));
 }
 
+// What an attempt came to, of which nobody has a ticket: it goes with the next cut that somebody waits for, or in a
+// moment. So a job whose submitter waits for it does not find the disk busy with the end of the one before it.
+constexpr std::uint8_t in_a_moment(std::uint8_t marks) noexcept {
+  return marks & static_cast<std::uint8_t>(~durably);
+}
+
 // The same with where a source stands; see engine/source_table.hpp.
 template <class... Records>
 std::uint64_t say_at(core& c, thread_context& context, std::uint8_t marks, const source_cursor& at,
@@ -162,7 +168,7 @@ void log_death(core& c, thread_context& context, job_id id, const slot& job, job
       .facts = facts_of(c, id, word.version(), job.attempt, job.pushbacks, crashes_of(c, job),
                         std::span(errors).first(e == nullptr ? 0 : 1)),
       .cause = cause};
-  say(context, job.marks, x);
+  say(context, in_a_moment(job.marks), x);
 }
 
 }  // namespace
@@ -243,7 +249,8 @@ void log_end(core& c, thread_context& context, std::uint32_t slot_index, const s
   const auto how = word.state() == job_state::completed   ? ended_record::way::completed
                    : word.state() == job_state::cancelled ? ended_record::way::cancelled
                                                           : ended_record::way::expired;
-  say(context, job.marks, ended_record{how, one});
+  const bool has_ticket = how == ended_record::way::cancelled;
+  say(context, has_ticket ? job.marks : in_a_moment(job.marks), ended_record{how, one});
 }
 
 void log_again(core& c, thread_context& context, const coming_again& again,
@@ -255,7 +262,7 @@ void log_again(core& c, thread_context& context, const coming_again& again,
                                          again.crashes, std::span(errors).first(has_error ? 1 : 0)),
                        .cause = again.cause,
                        .due = {clock_name::boot, again.due_ns}};
-  say(context, again.marks, x);
+  say(context, in_a_moment(again.marks), x);
 }
 
 std::uint64_t log_requeued(thread_context& context, job_id id, slot& job,
@@ -272,10 +279,10 @@ std::uint64_t log_completed(thread_context& context, const kept_results::entry& 
                             std::span<const std::byte> value) noexcept {
   const std::array one{ended_job{kept.id, kept.version}};
   if (PAWL_SEEDED(result_outside_group)) {
-    say(context, kept.marks, result_record{kept.id, kept.version, value});
-    return say(context, kept.marks, ended_record{ended_record::way::completed, one});
+    say(context, in_a_moment(kept.marks), result_record{kept.id, kept.version, value});
+    return say(context, in_a_moment(kept.marks), ended_record{ended_record::way::completed, one});
   }
-  return say(context, kept.marks, result_record{kept.id, kept.version, value},
+  return say(context, in_a_moment(kept.marks), result_record{kept.id, kept.version, value},
              ended_record{ended_record::way::completed, one});
 }
 
