@@ -92,6 +92,19 @@ TEST(run_limits, a_budget_of_memory_that_is_too_small_says_what_it_needs) {
   EXPECT_EQ(run_pawl({"run", "noop", "--memory", "much"}, "1\n").exit_code, 2);
 }
 
+// The library that reads the words takes -1 for the greatest number there is.
+TEST(run_limits, a_number_that_is_none_or_too_large_is_refused_and_nothing_is_run) {
+  for (const char* const option :
+       {"--halt", "--window", "--attempts", "--concurrency", "--memory"}) {
+    for (const char* const number : {"-1", "1.5", "1x", "", "99999999999999999999999"}) {
+      const process_end end = run_pawl({"run", "noop", option, number}, "1\n");
+      EXPECT_EQ(end.exit_code, 2) << option << ' ' << number << ": " << end.errors;
+      EXPECT_EQ(end.output, "") << option << ' ' << number;
+    }
+  }
+  EXPECT_EQ(run_pawl({"wal", "tail", "--limit", "-1", "."}, "").exit_code, 2);
+}
+
 // A hundred of the longest lines: each is an error, and they are not all held at once.
 TEST(run_limits, many_very_long_lines_stay_within_the_memory_limit) {
   const std::string longest = std::string(1'048'560, 'x') + '\n';

@@ -1,11 +1,12 @@
 // lsn_range.hpp -- reads which log sequence numbers are meant: "7", "7..9", "7..", "..9".
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <string_view>
+
+#include "whole_number.hpp"
 
 namespace pawl_tool {
 
@@ -14,14 +15,6 @@ struct lsn_range {
   std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
   friend bool operator==(const lsn_range&, const lsn_range&) = default;
 };
-
-[[nodiscard]] inline std::optional<std::uint64_t> parse_u64(std::string_view text) noexcept {
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || rest != end) return std::nullopt;
-  return number;
-}
 
 // Nothing: it is none, or its end is before its beginning.
 [[nodiscard]] inline std::optional<lsn_range> parse_lsn_range(std::string_view text) noexcept {

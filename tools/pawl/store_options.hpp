@@ -1,4 +1,4 @@
-// store_options.hpp -- the command line of `pawl wal`, `store`, `jobs` and `dead`.
+// store_options.hpp -- what the command line says of `pawl wal`, `store`, `jobs` and `dead`.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,6 @@
 #include <string>
 
 #include "store_query.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace pawl_tool {
 
@@ -23,12 +19,6 @@ struct store_options {
   std::optional<std::string> id;
   bool no_follow = false;
 };
-
-// Adds the commands, which fill `typed`. It must live as long as `app`.
-void add_store_commands(CLI::App& app, store_options& typed);
-
-// Which verb of which command `app` has read; nothing: none of these.
-[[nodiscard]] std::optional<store_verb> chosen_verb(const CLI::App& app);
 
 // Completes typed.asked, whose verb is there. Returns what is wrong, for a person; empty: nothing is.
 [[nodiscard]] std::string settle(store_options& typed, std::uint64_t now_wall_ns);

@@ -19,4 +19,13 @@ namespace pawl_tool {
   return number;
 }
 
+// Of any size that fits.
+[[nodiscard]] inline std::optional<std::uint64_t> parse_u64(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
+}
+
 }  // namespace pawl_tool
