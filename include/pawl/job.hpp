@@ -119,8 +119,11 @@ struct job_options {
   // Due when the wall clock says so, also when that is set meanwhile; the epoch: not used. Not
   // together with `after`.
   std::chrono::system_clock::time_point at{};
-  duration expires{0};      // ends as `expired` if not started so long after its submit; 0: never
-  duration run_timeout{0};  // of each attempt; 0: the kind's
+  // Ends as `expired` if not started so long after its submit; 0: never. Kept in whole microseconds, at least
+  // one, up to 17 minutes, in milliseconds up to 12 days, in seconds up to 34 years; so it may end earlier by
+  // less than that.
+  duration expires{0};
+  duration run_timeout{0};                 // of each attempt; 0: the kind's
   const pawl::backoff* backoff = nullptr;  // copied; null: the kind's
   const unique_key* unique = nullptr;      // copied; null: it may be there any number of times
   tenant_ref tenant{};                     // for whom it is done

@@ -142,8 +142,9 @@ class PAWL_EXPORT scheduler {
   //   errc::not_found  errc::forked
   result<ticket> cancel(job_id id) noexcept;
 
-  // Makes a dead job ready again: the same id, all attempts before it, its errors kept. `version` is
-  // that of the death (dead_letter::version, job_status::version), so asking twice does it once.
+  // Makes a dead job ready again: the same id, all attempts before it, its errors kept; it does not expire any
+  // more (job_options::expires). `version` is that of the death (dead_letter::version, job_status::version), so
+  // asking twice does it once.
   //   errc::stale      the job is not dead, or died again since
   //   errc::not_found  the id was never issued, or the letter is gone
   //   errc::full       no room in the queue or the scheduler
@@ -155,6 +156,7 @@ class PAWL_EXPORT scheduler {
   // At most `letters_max` of the dead letters that `which` lets through, oldest death first, from
   // `cursor` on (0: the beginning). One that is requeued meanwhile and dies again is listed again.
   // Allocates; each letter is looked at under a lock that deaths take too.
+  //   errc::invalid  letters_max is 0
   //   errc::forked  errc::memory
   [[nodiscard]] result<dead_page> list_dead(const dead_filter& which = {}, std::uint64_t cursor = 0,
                                             std::size_t letters_max = 100) const noexcept;
@@ -175,6 +177,7 @@ class PAWL_EXPORT scheduler {
   // At most `results_max` of them, the oldest end first, from `cursor` on (0: the beginning); of those that were
   // recovered, what had become durable at once is in any order. Allocates; ends of jobs that leave something wait
   // meanwhile.
+  //   errc::invalid  results_max is 0
   //   errc::forked  errc::memory
   [[nodiscard]] result<result_page> list_results(std::uint64_t cursor = 0,
                                                  std::size_t results_max = 100) const noexcept;

@@ -75,6 +75,7 @@ bool look_at_letter(core& c, job_id id, F f) noexcept {
 
 result<dead_page> engine::list_dead(const dead_filter& which, std::uint64_t cursor,
                                     std::size_t letters_max) const noexcept {
+  if (letters_max == 0) return failure{errc::invalid, 0, "letters_max"};
   // The lock is given up now and then, so that deaths are not held up by a long list.
   constexpr unsigned looks_at_once = 256;
   try {

@@ -49,6 +49,7 @@ result<job_result> engine::show_result(job_id id) const noexcept {
 
 result<result_page> engine::list_results(std::uint64_t cursor,
                                          std::size_t results_max) const noexcept {
+  if (results_max == 0) return failure{errc::invalid, 0, "results_max"};
   try {
     result_page page;
     core_.results.for_each_from(cursor, [&](std::uint64_t number, const auto& kept) {

@@ -23,9 +23,13 @@ using test::on_threads;
 using test::random_source;
 using test::scaled;
 
-constexpr std::array all_flags{job_flag::cancel_requested, job_flag::attached, job_flag::waiter,
-                               job_flag::timed_out,        job_flag::overrun,  job_flag::orphan,
-                               job_flag::settling,         job_flag::weighed};
+constexpr std::array all_flags{
+    job_flag::cancel_requested, job_flag::attached,        job_flag::waiter,
+    job_flag::timed_out,        job_flag::overrun,         job_flag::orphan,
+    job_flag::settling,         job_flag::weighed,         job_flag::permit_of_queue,
+    job_flag::permit_of_kind,   job_flag::permit_of_tenant};
+constexpr std::array permits_by_flag{job_flag::permit_of_queue, job_flag::permit_of_kind,
+                                     job_flag::permit_of_tenant};
 
 // The plainest word there is.
 struct plain_word {
@@ -43,7 +47,20 @@ struct plain_word {
       flags[f] = false;
     }
   }
-  bool is_waiting() const { return state == job_state::ready || state == job_state::scheduled; }
+  std::uint64_t permits() const {
+    std::uint64_t all = 0;
+    for (const job_flag f : permits_by_flag) {
+      if (flags.count(f) != 0 && flags.at(f)) all |= static_cast<std::uint64_t>(f);
+    }
+    return all;
+  }
+  void set_permits(std::uint64_t all) {
+    for (const job_flag f : permits_by_flag) flags[f] = (all & static_cast<std::uint64_t>(f)) != 0;
+  }
+  bool is_waiting() const {
+    return state == job_state::ready || state == job_state::scheduled ||
+           state == job_state::blocked;
+  }
   bool is_live() const { return is_waiting() || state == job_state::running; }
 };
 
@@ -103,7 +120,37 @@ class word_walk {
 
   void one_step() {
     job_word seen{cell_.load()};
-    switch (below<int>(random_, 15)) {
+    switch (below<int>(random_, 19)) {
+      case 15: {
+        const bool may = model_.state == job_state::ready && model_.permits() == 0;
+        ASSERT_EQ(transition_to_blocked(cell_, seen), may);
+        ASSERT_EQ(seen.bits, cell_.load());
+        if (may) model_.change(job_state::blocked);
+        break;
+      }
+      case 16: {
+        const std::uint64_t permits = any_permits();
+        const bool may = model_.state == job_state::blocked;
+        ASSERT_EQ(transition_to_unblocked(cell_, seen, permits), may);
+        ASSERT_EQ(seen.bits, cell_.load());
+        if (!may) break;
+        model_.change(job_state::ready);
+        model_.set_permits(permits);
+        break;
+      }
+      case 17: {
+        const std::uint64_t permits = any_permits();
+        const bool may = model_.state == job_state::ready && model_.permits() == 0;
+        ASSERT_EQ(equip(cell_, seen, permits), may);
+        ASSERT_EQ(seen.bits, cell_.load());
+        if (may) model_.set_permits(permits);
+        break;
+      }
+      case 18:
+        ASSERT_EQ(claim_permits(cell_, seen), model_.permits());
+        ASSERT_EQ(seen.bits, cell_.load());
+        model_.set_permits(0);
+        break;
       case 14: {
         job_word w = seen;
         if (model_.is_live()) {
@@ -213,6 +260,8 @@ class word_walk {
     ASSERT_EQ(transition_to_running(cell_, wanted, band_entry::version_mask, started, brought),
               may);
     if (!may) return;
+    ASSERT_EQ(brought, model_.permits()) << "whose they are now";
+    model_.set_permits(0);
     running_ = started;
     model_.change(job_state::running);
     model_.flags[job_flag::attached] = true;
@@ -274,6 +323,7 @@ class word_walk {
     model_.end_attempt();
     model_.flags[job_flag::weighed] = weighed;
     model_.flags[job_flag::cancel_requested] = false;
+    model_.set_permits(0);
   }
 
   void release(job_word seen) {
@@ -293,6 +343,14 @@ class word_walk {
     model_.flags.clear();
   }
 
+  std::uint64_t any_permits() {
+    std::uint64_t all = 0;
+    for (const job_flag f : permits_by_flag) {
+      if (test::one_in(random_, 3)) all |= static_cast<std::uint64_t>(f);
+    }
+    return all;
+  }
+
   // A word that was seen before the last change: refused, and nothing happens.
   void use_an_old_word(job_word seen) {
     const job_word old{seen.bits - (std::uint64_t{1} << 16)};
@@ -307,6 +365,12 @@ class word_walk {
       ASSERT_EQ(transition_to_expired(cell_, w = old), request::changed);
     }
     ASSERT_FALSE(transition_to_due(cell_, w = old));
+    ASSERT_FALSE(transition_to_blocked(cell_, w = old));
+    ASSERT_FALSE(transition_to_unblocked(cell_, w = old, 0));
+    ASSERT_FALSE(equip(cell_, w = old, static_cast<std::uint64_t>(job_flag::permit_of_kind)));
+    w = old;
+    w.bits |= static_cast<std::uint64_t>(job_flag::permit_of_kind);
+    ASSERT_EQ(claim_permits(cell_, w), 0u);
     ASSERT_FALSE(mark_attempt(cell_, w = old, job_flag::timed_out));
     ASSERT_FALSE(transition_to_overrun_dead(cell_, w = old));
   }
