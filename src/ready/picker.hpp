@@ -108,21 +108,24 @@ class picker {
     return skip_rounds(active, weight, band, rounds_needed);
   }
 
-  // Every active queue has overdrawn: as if that many rounds had passed at once.
+  // Every active queue has overdrawn: as if so many rounds had passed at once, the last as far as the first queue
+  // that may be served then.
   template <class Active, class Weight>
   unsigned skip_rounds(const Active& active, Weight weight, unsigned band,
                        std::int64_t rounds) noexcept {
     ring& r = rings_[band];
     const unsigned first = active.next(band, r.cursor);
-    unsigned chosen = first;
+    unsigned chosen = no_queue;
     unsigned q = first;
     for (unsigned visited = 0; visited < queues_max && q != no_queue; ++visited) {
       std::int64_t& deficit = deficit_of(band, q);
-      deficit += rounds * visit_ns * static_cast<std::int64_t>(weight(q));
-      if (deficit > 0 && deficit_of(band, chosen) <= 0) chosen = q;
+      deficit += (chosen == no_queue ? rounds : rounds - 1) * visit_ns *
+                 static_cast<std::int64_t>(weight(q));
+      if (chosen == no_queue && deficit > 0) chosen = q;
       q = active.next(band, q + 1);
       if (q == first) break;
     }
+    if (chosen == no_queue) chosen = first;  // the set has changed under our eyes
     if (chosen != no_queue) {
       r.cursor = chosen;
       r.visiting = true;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -111,6 +112,95 @@ TEST(picker, divides_handler_time_by_weight_among_mixed_handlers) {
       {0, {1, 1'000}}, {1, {1, 10'000'000}}, {2, {4, 30'000}}, {3, {2, 400'000}}, {64, {7, 90}}};
   serve_until(queues, 10'000'000'000, random);
   expect_shares(queues, 0.05);
+}
+
+// Deficit round robin as it is in the paper, round by round, over maps.
+class plain_picker {
+ public:
+  template <class Weight>
+  std::optional<pick> choose(const set_of_queues& active, Weight weight, std::uint64_t now_ns,
+                             const lags& last_ready_ns, std::uint64_t ageing_ns) {
+    band_mask with_work = 0;
+    for (unsigned b = 0; b < priority_count; ++b) {
+      if (active.has(b)) with_work |= 1u << b;
+    }
+    const bool is_aged = ++picks_ % 61 == 0;
+    if (with_work == 0) return std::nullopt;
+    const unsigned b = choose_band(with_work, is_aged, last_ready_ns, now_ns, ageing_ns);
+    for (band& of = bands_[b];; of.leave()) {
+      const unsigned q = active.next(b, of.cursor);
+      if (q != of.cursor) of.arrive(q);
+      std::int64_t& left = of.left[q];
+      if (!of.is_visit) left = std::min<std::int64_t>(left, 0) + 20'000 * weight(q);
+      of.is_visit = left > 0;
+      if (of.is_visit) return pick{b, q};
+    }
+  }
+  void charge(pick p, std::uint64_t used_ns) {
+    bands_[p.band].left[p.queue] -= static_cast<std::int64_t>(used_ns);
+    if (bands_[p.band].left[p.queue] <= 0) bands_[p.band].leave();
+  }
+  void found_empty(pick p) { bands_[p.band].leave(); }
+
+ private:
+  struct band {
+    unsigned cursor = 0;
+    bool is_visit = false;
+    std::map<unsigned, std::int64_t> left;
+
+    void arrive(unsigned queue) {
+      cursor = queue % queues_max;
+      is_visit = false;
+    }
+    void leave() { arrive(cursor + 1); }
+  };
+  std::array<band, priority_count> bands_;
+  unsigned picks_ = 0;
+};
+
+TEST(picker, picks_what_rounds_one_by_one_would) {
+  // Queues of random weights come and go in random bands; handlers take from nothing to a thousand visits, some
+  // queues turn out empty, bands lag.
+  test::random_source random(test::fresh_seed());
+  for (int round = 0; round < 20; ++round) {
+    set_of_queues active;
+    picker p;
+    plain_picker plain;
+    std::map<unsigned, std::int64_t> weights;
+    const auto weight = [&](unsigned q) { return weights[q]; };
+    const unsigned queues = 1 + below<unsigned>(random, 12);
+    const std::uint64_t longest_ns = std::uint64_t{1} << below<unsigned>(random, 25);
+    for (unsigned q = 0; q < queues; ++q) weights[q * 341] = 1 + below<int>(random, 1000);
+    lags ready{};
+    std::uint64_t now = 1;
+    for (int step = 0; step < 5'000; ++step) {
+      auto& band = active.bands[below<std::size_t>(random, priority_count)];
+      const unsigned queue = 341 * below<unsigned>(random, queues);
+      if (test::one_in(random, 2)) {
+        band.insert(queue);
+      } else if (test::one_in(random, 4)) {
+        band.erase(queue);
+      }
+      pick chosen;
+      const bool found = p.choose(active, weight, now, ready, 1'000'000, chosen);
+      const auto wanted = plain.choose(active, weight, now, ready, 1'000'000);
+      ASSERT_EQ(found, wanted.has_value());
+      if (!found) continue;
+      ASSERT_EQ(chosen.band, wanted->band) << "step " << step;
+      ASSERT_EQ(chosen.queue, wanted->queue) << "step " << step;
+      if (test::one_in(random, 10)) {
+        p.found_empty(chosen);
+        plain.found_empty(chosen);
+        active.bands[chosen.band].erase(chosen.queue);
+        continue;
+      }
+      const std::uint64_t used = below(random, longest_ns);
+      p.charge(chosen, used);
+      plain.charge(chosen, used);
+      now += used;
+      ready[chosen.band] = now - below(random, now);
+    }
+  }
 }
 
 TEST(picker, serves_the_highest_band_with_work_when_nothing_ages) {
