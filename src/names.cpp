@@ -51,7 +51,8 @@ constexpr std::array<std::string_view, issue_count> issue_names{"queue_nearly_fu
                                                                 "lanes_stopped",
                                                                 "breakers_open",
                                                                 "memory_low",
-                                                                "log_stopped"};
+                                                                "log_stopped",
+                                                                "without_handler"};
 constexpr std::array<std::string_view, memory_pool_count> pool_names{
     "slots", "side_tables", "payloads", "places",     "timers",
     "keys",  "queues",      "threads",  "histograms", "dead_letters"};

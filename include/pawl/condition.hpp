@@ -39,9 +39,10 @@ enum class issue : std::uint8_t {
   breakers_open,               // kinds and lanes whose breaker is open or half open
   memory_low,  // the part of options::memory_bytes_max that is not free for jobs with small payloads:
                // memory_report::free_bytes
-  log_stopped,  // 1: the disk is full, the log too long or failed: log_health::refusal
+  log_stopped,      // 1: the disk is full, the log too long or failed: log_health::refusal
+  without_handler,  // jobs of an earlier process whose kind is not registered in this one
 };
-inline constexpr std::size_t issue_count = 16;
+inline constexpr std::size_t issue_count = 17;
 inline constexpr std::size_t queue_issue_count = 6;  // they come first
 
 // waiting_long and stalled are not looked for in a queue that is closed (paused, held, at a limit, stopped),
@@ -51,8 +52,8 @@ inline constexpr std::size_t queue_issue_count = 6;  // they come first
 enum class severity : std::uint8_t {
   info,     // paused_long
   warning,  // all others: it may become worse, or loses something
-  error,  // queue_full, scheduler_full, stalled, threads_stuck, log_stopped: work is refused, or not
-          // done
+  error,  // queue_full, scheduler_full, stalled, threads_stuck, log_stopped, without_handler: work is
+          // refused, or not done
 };
 // The worst there is: nothing or info; warning; error.
 enum class health_status : std::uint8_t { ok, degraded, unhealthy };
@@ -89,6 +90,7 @@ struct health_rules {
   alarm_rule breakers_open{1, 1, {}, {}};
   alarm_rule memory_low{0.9, 0.8, {}, std::chrono::seconds(5)};
   alarm_rule log_stopped{1, 1, {}, {}};
+  alarm_rule without_handler{1, 1, {}, {}};
 };
 
 // The enumerators' own names.

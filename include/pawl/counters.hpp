@@ -25,6 +25,8 @@ struct counters {
   std::uint64_t timed_out = 0;      // attempts asked to end because they ran too long
   std::uint64_t overrun = 0;        // attempts still inside after the grace
   std::uint64_t stale_results = 0;  // results that came after an overrun and did not count
+  std::uint64_t threw = 0;          // attempts that ended with an exception
+  std::uint64_t rate_refused = 0;   // starts that a rate put off, each time one was asked
   std::array<std::uint64_t, dead_cause_count> dead{};  // by dead_cause
   std::array<std::uint64_t, reject_count> rejected{};  // by reject
   std::uint64_t stolen = 0;         // jobs a drain started from another drain's batch
@@ -47,8 +49,8 @@ inline counters& counters::operator+=(const counters& other) noexcept {
        {&counters::submitted, &counters::accepted, &counters::started, &counters::completed,
         &counters::cancelled, &counters::expired, &counters::requeued, &counters::retried,
         &counters::pushed_back, &counters::timed_out, &counters::overrun, &counters::stale_results,
-        &counters::stolen, &counters::stale_entries, &counters::deduplicated,
-        &counters::replaced}) {
+        &counters::threw, &counters::rate_refused, &counters::stolen, &counters::stale_entries,
+        &counters::deduplicated, &counters::replaced}) {
     this->*member += other.*member;
   }
   for (std::size_t i = 0; i < dead.size(); ++i) dead[i] += other.dead[i];

@@ -77,6 +77,8 @@ struct kind_metrics {
   std::uint64_t held_back = 0;  // jobs that wait for its limits, its pause or its breaker
   breaker_state breaker = breaker_state::none;
   std::uint64_t breaker_opened = 0;  // times
+  std::uint64_t breaker_half_opened = 0;
+  std::uint64_t breaker_closed = 0;
 };
 
 // What one queue and one kind have in common. Of pairs without a job, ever, there is none.
@@ -97,8 +99,9 @@ struct lane_metrics {
 };
 
 struct metrics {
-  duration taken{0};    // when, since boot
-  counters total;       // as read_counters()
+  duration taken{0};                               // when, since boot
+  std::chrono::system_clock::time_point opened{};  // when the scheduler was, by the wall clock then
+  counters total;                                  // as read_counters()
   counters unassigned;  // of no queue and kind: calls with an unknown one, stolen, stale_entries
   std::vector<queue_metrics> queues;  // in the order of their making: queue_ref::index
   std::vector<kind_metrics> kinds;    // kind_ref::index

@@ -100,6 +100,7 @@ struct core {
         kinds_with_handler(kinds_known),
         running_kinds(kinds.begin(), kinds.end()),
         clock(c),
+        opened_wall_ns(c.wall_ns()),
         asymmetric(barrier_works),
         has_histograms(s.given.histograms),
         watches_starts(s.given.histograms || s.given.hooks.on_start != nullptr),
@@ -131,6 +132,7 @@ struct core {
   const std::size_t kinds_with_handler;
   std::vector<running_kind> running_kinds;  // the same, of the same numbers
   const clock_source& clock;
+  const std::uint64_t opened_wall_ns;
   const bool asymmetric;                    // see ready/board.hpp
   const bool has_histograms;                // engine/timing.hpp
   const bool watches_starts;                // or there is a hook

@@ -167,7 +167,8 @@ class engine {
   void note_entered() noexcept;
   bool wait_for_memory(ready_queue& queue, std::chrono::steady_clock::time_point until);
   bool wait_for_disk(std::chrono::steady_clock::time_point until) const noexcept;
-  health_report describe_health(const std::vector<tally_sums>& queues) const;
+  health_report describe_health(const std::vector<tally_sums>& queues,
+                                std::uint64_t without_handler) const;
   result<ready_queue*> queue_at(queue_ref queue) const noexcept;
   // Neither: the scheduler.
   struct scope_gates {

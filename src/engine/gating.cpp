@@ -206,6 +206,7 @@ class way {
     return refused(*kind_, claimed_kind_);
   }
   std::optional<passage> refused(permits& by, std::uint64_t now_ns) noexcept {
+    context_.tallies.of(queue_.index(), job_.kind).counts.add(tally::rate_refused);
     if (&by == &kind_->of()) return refused(*kind_, claimed_kind_);
     if (tenant_ != nullptr && &by == &tenant_->of()) return refused(*tenant_, claimed_tenant_);
     const bool of_all = &by == &core_.all_starts;

@@ -18,7 +18,9 @@ outcome call(const running_kind& kind, context& job, std::span<const std::byte> 
   return result;
 }
 
-outcome thrown(core& c, thread_context& thread, std::string_view what, job_id id) noexcept {
+outcome thrown(core& c, thread_context& thread, std::string_view what, const slot& job,
+               job_id id) noexcept {
+  thread.tallies.of(job.queue, job.kind).counts.add(tally::threw);
   thread.now_running.note(what);
   c.say.say(log_level::warning, "handler.threw", what, id);
   return outcome::fail(error_thrown);
@@ -61,9 +63,9 @@ outcome handler_call::run(core& c, thread_context& thread, const running_kind& k
     return call(kind, x, payload);
   } catch (const std::exception& e) {
     const char* const what = e.what();
-    return thrown(c, thread, what == nullptr ? "an exception whose what() is null" : what, id);
+    return thrown(c, thread, what == nullptr ? "an exception whose what() is null" : what, job, id);
   } catch (...) {
-    return thrown(c, thread, "not a std::exception", id);
+    return thrown(c, thread, "not a std::exception", job, id);
   }
 }
 

@@ -73,7 +73,8 @@ scheduler_sight see_scheduler(const core& c, std::uint64_t now_ns) noexcept {
 
 }  // namespace
 
-std::vector<condition> health_monitor::look(const core& c, const std::vector<tally_sums>& queues) {
+std::vector<condition> health_monitor::look(const core& c, const std::vector<tally_sums>& queues,
+                                            std::uint64_t without_handler) {
   const std::lock_guard lock(looking_);
   const std::uint64_t now = c.clock.boot_ns();
   const std::set<unsigned> in_batches = queues_in_batches(c);
@@ -97,7 +98,9 @@ std::vector<condition> health_monitor::look(const core& c, const std::vector<tal
             queue_ref{static_cast<std::uint16_t>(q.index()), c.tag});
     }
   });
-  const scheduler_values values = look_at_scheduler(see_scheduler(c, now));
+  scheduler_sight all = see_scheduler(c, now);
+  all.without_handler = without_handler;
+  const scheduler_values values = look_at_scheduler(all);
   for (std::size_t i = 0; i < values.size(); ++i) {
     judge(alarms_[i], static_cast<issue>(queue_issue_count + i), values[i], {});
   }

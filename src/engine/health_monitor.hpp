@@ -17,7 +17,9 @@ namespace pawl {
 class health_monitor {
  public:
   // The conditions there are now, by queue, then those of the scheduler. `queues`: sum_by_queue().
-  std::vector<condition> look(const core& c, const std::vector<tally_sums>& queues);
+  // `without_handler`: jobs_without_handler().
+  std::vector<condition> look(const core& c, const std::vector<tally_sums>& queues,
+                              std::uint64_t without_handler);
 
  private:
   std::mutex looking_;

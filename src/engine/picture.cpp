@@ -95,6 +95,14 @@ std::vector<tally_sums> sum_by_queue(const sums_by_pair& pairs) {
   return queues;
 }
 
+std::uint64_t jobs_without_handler(const core& c, const sums_by_pair& pairs) noexcept {
+  std::uint64_t jobs = 0;
+  for (const auto& [pair, sum] : pairs) {
+    if (pair != no_pair && c.running_kinds[pair & 0xffff].call == nullptr) jobs += sum.alive();
+  }
+  return jobs;
+}
+
 std::vector<tally_sums> sum_by_kind(const sums_by_pair& pairs, std::size_t kinds) {
   std::vector<tally_sums> by_kind(kinds);
   for (const auto& [pair, sum] : pairs) {

@@ -32,6 +32,8 @@ counted read_total(const core& c) noexcept;
 // By queue, as far as there is one with counts.
 std::vector<tally_sums> sum_by_queue(const sums_by_pair& pairs);
 std::vector<tally_sums> sum_by_kind(const sums_by_pair& pairs, std::size_t kinds);
+// Alive, of kinds that an earlier process has registered and this one has not.
+std::uint64_t jobs_without_handler(const core& c, const sums_by_pair& pairs) noexcept;
 
 // What was taken from the system.
 memory_report describe_memory(const core& c) noexcept;

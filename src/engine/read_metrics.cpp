@@ -52,11 +52,13 @@ metrics engine::read_metrics() const {
   metrics m;
   const std::uint64_t now = core_.clock.boot_ns();
   m.taken = duration(static_cast<std::int64_t>(now));
+  m.opened = std::chrono::system_clock::time_point(
+      duration(static_cast<std::int64_t>(core_.opened_wall_ns)));
   sums_by_pair pairs = read_tallies(core_, true);
   std::vector<tally_sums> queues = sum_by_queue(pairs);
   std::vector<tally_sums> kinds = sum_by_kind(pairs, core_.kinds.size());
   m.lanes = core_.lanes.sum();
-  m.health = describe_health(queues);
+  m.health = describe_health(queues, jobs_without_handler(core_, pairs));
   core_.queues.for_each([&](const ready_queue& q) {
     m.queues.push_back(describe(
         core_, q, q.index() < queues.size() ? std::move(queues[q.index()]) : tally_sums{}, now));
@@ -72,6 +74,8 @@ metrics engine::read_metrics() const {
     if (const breaker* const b = core_.gates.of_kind(number).trips()) {
       m.kinds.back().breaker = b->state(now);
       m.kinds.back().breaker_opened = b->opened();
+      m.kinds.back().breaker_half_opened = b->half_opened();
+      m.kinds.back().breaker_closed = b->closed();
     }
   }
   for (auto& [pair, sum] : pairs) {
@@ -89,7 +93,8 @@ metrics engine::read_metrics() const {
 }
 
 health_report engine::health() const {
-  return describe_health(sum_by_queue(read_tallies(core_, false)));
+  sums_by_pair pairs = read_tallies(core_, false);
+  return describe_health(sum_by_queue(pairs), jobs_without_handler(core_, pairs));
 }
 
 void engine::count_rejected(thread_context& context, queue_ref queue, kind_ref kind, reject r,

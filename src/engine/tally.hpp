@@ -36,6 +36,8 @@ class tally {
     timed_out,
     overrun,
     stale_results,
+    threw,
+    rate_refused,
     stolen,
     stale_entries,
     deduplicated,
@@ -66,6 +68,8 @@ class tally {
     sum.timed_out += read(timed_out);
     sum.overrun += read(overrun);
     sum.stale_results += read(stale_results);
+    sum.threw += read(threw);
+    sum.rate_refused += read(rate_refused);
     sum.stolen += read(stolen);
     sum.stale_entries += read(stale_entries);
     sum.deduplicated += read(deduplicated);

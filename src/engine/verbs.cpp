@@ -263,9 +263,10 @@ bool engine::wait_for_memory(ready_queue& queue, std::chrono::steady_clock::time
   return may_try();
 }
 
-health_report engine::describe_health(const std::vector<tally_sums>& queues) const {
+health_report engine::describe_health(const std::vector<tally_sums>& queues,
+                                      std::uint64_t without_handler) const {
   health_report h;
-  h.conditions = monitor_.look(core_, queues);
+  h.conditions = monitor_.look(core_, queues, without_handler);
   for (const condition& c : h.conditions) h.status = std::max(h.status, status_of(c.severity));
   {
     const std::lock_guard lock(living_mutex_);

@@ -48,6 +48,7 @@ constexpr severity severity_of(issue i) noexcept {
     case issue::stalled:
     case issue::threads_stuck:
     case issue::log_stopped:
+    case issue::without_handler:
       return severity::error;
     default:
       return severity::warning;
@@ -93,9 +94,11 @@ constexpr const alarm_rule& rule_of(const health_rules& r, issue i) noexcept {
     case issue::memory_low:
       return r.memory_low;
     case issue::log_stopped:
+      return r.log_stopped;
+    case issue::without_handler:
       break;
   }
-  return r.log_stopped;
+  return r.without_handler;
 }
 
 // Can the rules be followed? `clear` above `raise`, and a condition would come and go with each look.
@@ -220,6 +223,7 @@ struct scheduler_sight {
   std::uint64_t memory_bytes = 0;      // not free for small jobs
   std::uint64_t memory_bytes_max = 0;  // 0: no bound
   bool log_stopped = false;
+  std::uint64_t without_handler = 0;
 };
 
 inline constexpr std::size_t scheduler_issue_count = issue_count - queue_issue_count;
@@ -237,7 +241,8 @@ inline scheduler_values look_at_scheduler(const scheduler_sight& seen) noexcept 
           static_cast<double>(seen.lanes_stopped),
           static_cast<double>(seen.breakers_open),
           part_of(seen.memory_bytes, seen.memory_bytes_max),
-          seen.log_stopped ? 1.0 : 0.0};
+          seen.log_stopped ? 1.0 : 0.0,
+          static_cast<double>(seen.without_handler)};
 }
 
 }  // namespace pawl

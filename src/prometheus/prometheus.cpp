@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -88,6 +89,7 @@ class page {
 };
 
 constexpr std::string_view other = "other";
+constexpr std::string_view compiler = __VERSION__;
 
 double seconds_of(duration d) noexcept {
   return static_cast<double>(d.count()) * 1e-9;
@@ -114,11 +116,7 @@ class writer {
                   "Jobs that wait for the limits or the breaker of their kind",
                   {{"kind", kind_name(k.kind)}}, k.held_back);
       if (k.breaker == breaker_state::none) continue;
-      page_.count("pawl_breaker_opened_total", "Times the breaker of a kind has opened",
-                  {{"kind", kind_name(k.kind)}}, k.breaker_opened);
-      page_.gauge("pawl_breakers_open", "Kinds whose breaker is open or half open",
-                  {{"kind", kind_name(k.kind)}},
-                  std::uint64_t{k.breaker == breaker_state::closed ? 0u : 1u});
+      write_breaker(kind_name(k.kind), k);
     }
     write_engine();
     return page_.families();
@@ -165,10 +163,29 @@ class writer {
     count("pawl_jobs_overrun_total", "Attempts still inside after the grace", c.overrun);
     count("pawl_stale_results_total", "Results that came after an overrun and did not count",
           c.stale_results);
+    count("pawl_handler_exceptions_total", "Attempts that ended with an exception", c.threw);
+    count("pawl_rate_limited_total", "Starts that a rate put off, each time one was asked",
+          c.rate_refused);
     count("pawl_jobs_deduplicated_total", "Submits answered with the job that held the unique key",
           c.deduplicated);
     count("pawl_jobs_replaced_total", "Jobs cancelled by a submit with their unique key",
           c.replaced);
+  }
+
+  void write_breaker(std::string_view kind, const kind_metrics& k) {
+    const std::array<std::pair<std::string_view, std::uint64_t>, 3> changes{
+        {{"open", k.breaker_opened},
+         {"half_open", k.breaker_half_opened},
+         {"closed", k.breaker_closed}}};
+    for (const auto& [to, value] : changes) {
+      page_.count("pawl_breaker_transitions_total", "Changes of the breaker of a kind",
+                  {{"kind", kind}, {"to", to}}, value);
+    }
+    const double state = k.breaker == breaker_state::open        ? 2
+                         : k.breaker == breaker_state::half_open ? 1
+                                                                 : 0;
+    page_.longest("pawl_breaker_state", "0: closed, 1: half open, 2: open", {{"kind", kind}},
+                  state);
   }
 
   void write_rejected(std::string_view queue, const counters& c) {
@@ -209,6 +226,7 @@ class writer {
     }
     if (q.concurrency_max != 0) {
       gauge("pawl_queue_concurrency_limit", "Bound on the jobs running", q.concurrency_max);
+      gauge("pawl_queue_concurrency", "Jobs running", static_cast<double>(q.running));
     }
     if (q.starts_per_s_max != 0) {
       gauge("pawl_queue_rate_limit", "Bound on the starts a second", q.starts_per_s_max);
@@ -217,6 +235,10 @@ class writer {
 
   void write_engine() {
     const health_report& h = m_.health;
+    page_.gauge("pawl_build_info", "1; what was built",
+                {{"version", PAWL_VERSION_TEXT}, {"compiler", compiler}}, std::uint64_t{1});
+    page_.gauge("pawl_start_time_seconds", "When the scheduler was opened, since the epoch", {},
+                std::chrono::duration<double>(m_.opened.time_since_epoch()).count());
     page_.count("pawl_steals_total", "Jobs a drain started from another drain's batch", {},
                 m_.total.stolen);
     page_.count("pawl_stale_entries_total", "Places in a band whose job had gone elsewhere", {},

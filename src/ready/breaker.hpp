@@ -9,7 +9,8 @@
 //                      attempt                             who waits; who waits says so, then looks here
 //             rule_    set_rule, before it        all      live_breaker_rule.hpp. Who has to know of a
 //                      changes the word                    new one has seen an epoch that begins with it
-//             opened_  who opens it               all      relaxed: a number
+//             opened_, half_opened_, closed_      all      relaxed: numbers
+//                      who makes it that
 //
 // Invariants  I1  While it is not closed, no more trials are out than the rule says.
 //             I2  At rest: nobody waits for a closed one, or for a trial that is to be had; unless a timer
@@ -61,6 +62,7 @@ class breaker {
       if (!is_closed && breaker_ready(rule_.read(), w, now_ns, 1) == 0) return false;
       const breaker_word next = breaker_start(w);
       if (next == w || word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
+        if (next.now() != w.now()) half_opened_.fetch_add(1, relaxed);
         a = {next.epoch(), next.now() != breaker_word::phase::closed};
         return true;
       }
@@ -102,6 +104,8 @@ class breaker {
   }
   // Times it has opened.
   [[nodiscard]] std::uint64_t opened() const noexcept { return opened_.load(relaxed); }
+  [[nodiscard]] std::uint64_t half_opened() const noexcept { return half_opened_.load(relaxed); }
+  [[nodiscard]] std::uint64_t closed() const noexcept { return closed_.load(relaxed); }
 
  private:
   // Also where nothing changes: a swap says to who ends an attempt that the rule is another one.
@@ -112,7 +116,9 @@ class breaker {
     while (!word_.compare_exchange_weak(w.bits, next.bits, seq_cst)) {
       next = breaker_adopt(before, wanted, w, now_ns);
     }
-    return next.now() == breaker_word::phase::closed && next.now() != w.now();
+    const bool closes = next.now() == breaker_word::phase::closed && next.now() != w.now();
+    if (closes) closed_.fetch_add(1, relaxed);
+    return closes;
   }
 
   template <class After>
@@ -130,7 +136,10 @@ class breaker {
           w.now() == breaker_word::phase::half_open && next.number(0) < w.number(0);
       return gave_back ? change::more : change::none;
     }
-    if (next.now() == breaker_word::phase::closed) return change::closed;
+    if (next.now() == breaker_word::phase::closed) {
+      closed_.fetch_add(1, relaxed);
+      return change::closed;
+    }
     opened_.fetch_add(1, relaxed);
     if (const breaker_rule now = rule_.read(); now != r) adopt(r, now, now_ns);  // I4
     return change::opened;
@@ -139,6 +148,8 @@ class breaker {
   live_breaker_rule rule_;
   alignas(cache_line_bytes) atomic<std::uint64_t> word_{0};
   atomic<std::uint64_t> opened_{0};
+  atomic<std::uint64_t> half_opened_{0};
+  atomic<std::uint64_t> closed_{0};
 };
 
 }  // namespace pawl

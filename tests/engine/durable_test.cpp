@@ -339,6 +339,11 @@ TEST_F(durable, a_job_of_an_unknown_kind_waits_for_its_handler) {
     ASSERT_TRUE(known);
     EXPECT_EQ(known->state, job_state::blocked);
     EXPECT_EQ(known->waiting_for, waiting_for::handler);
+    const health_report h = s->health();
+    EXPECT_EQ(h.status, health_status::unhealthy);
+    ASSERT_EQ(h.conditions.size(), 1u);
+    EXPECT_EQ(h.conditions[0].what, issue::without_handler);
+    EXPECT_EQ(h.conditions[0].value, 1);
     stop(std::move(s));
   }
   auto s = open();
@@ -346,6 +351,7 @@ TEST_F(durable, a_job_of_an_unknown_kind_waits_for_its_handler) {
   EXPECT_TRUE(ended);
   wait_until_empty(*s);
   EXPECT_EQ(ran(), std::vector<std::string>{"patient"});
+  EXPECT_EQ(s->health().status, health_status::ok);
 }
 
 TEST_F(durable, a_ticket_is_durable_when_it_says_so) {

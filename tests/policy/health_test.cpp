@@ -113,7 +113,7 @@ TEST(health_policy, every_issue_has_a_name_a_severity_and_a_rule_of_its_own) {
     of.insert(&rule_of(rules, what));
     const bool is_error = what == issue::queue_full || what == issue::scheduler_full ||
                           what == issue::stalled || what == issue::threads_stuck ||
-                          what == issue::log_stopped;
+                          what == issue::log_stopped || what == issue::without_handler;
     EXPECT_EQ(severity_of(what) == severity::error, is_error) << name(what);
     EXPECT_EQ(severity_of(what) == severity::info, what == issue::paused_long) << name(what);
   }

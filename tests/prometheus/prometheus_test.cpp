@@ -9,6 +9,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
@@ -412,12 +413,17 @@ TEST(prometheus_test, breakers_are_there_where_kinds_have_one) {
     m.kinds.back().breaker = states[k];
     m.kinds.back().breaker_opened = k;
   }
+  m.kinds[2].breaker_half_opened = 7;
+  m.kinds[2].breaker_closed = 8;
   const parsed_text p = parse(to_prometheus(m));
   ASSERT_FALSE(HasFailure());
-  EXPECT_EQ(p.sum("pawl_breakers_open"), 2);
-  EXPECT_EQ(p.sum("pawl_breakers_open", {{"kind", "kind.1"}}), 0);
-  EXPECT_EQ(p.sum("pawl_breakers_open", {{"kind", "kind.3"}}), 1);
-  EXPECT_EQ(p.sum("pawl_breaker_opened_total"), 6);
+  EXPECT_EQ(p.types.count("pawl_breaker_state"), 1u);
+  EXPECT_EQ(p.sum("pawl_breaker_state", {{"kind", "kind.1"}}), 0);
+  EXPECT_EQ(p.sum("pawl_breaker_state", {{"kind", "kind.2"}}), 2);
+  EXPECT_EQ(p.sum("pawl_breaker_state", {{"kind", "kind.3"}}), 1);
+  EXPECT_EQ(p.sum("pawl_breaker_transitions_total", {{"to", "open"}}), 6);
+  EXPECT_EQ(p.sum("pawl_breaker_transitions_total", {{"to", "half_open"}}), 7);
+  EXPECT_EQ(p.sum("pawl_breaker_transitions_total", {{"to", "closed"}}), 8);
 }
 
 TEST(prometheus_test, breakers_of_lanes_are_summed_up_without_their_keys) {
@@ -430,6 +436,67 @@ TEST(prometheus_test, breakers_of_lanes_are_summed_up_without_their_keys) {
   EXPECT_EQ(p.sum("pawl_lane_breakers_open"), 3);
   EXPECT_EQ(p.sum("pawl_lane_breaker_opened_total"), 5);
   EXPECT_EQ(p.sum("pawl_lanes"), 1'000'000);
+}
+
+// All that may be on a page.
+metrics metrics_of_everything() {
+  metrics m;
+  m.kinds.resize(1);
+  m.kinds[0].kind.index = 0;
+  m.kinds[0].breaker = breaker_state::closed;
+  m.queues.resize(1);
+  queue_metrics& q = m.queues[0];
+  q.queue.index = 0;
+  q.bytes_max = q.concurrency_max = 1;
+  q.starts_per_s_max = 1;
+  q.counts.rejected[1] = 1;
+  m.pairs.push_back({queue_ref{0, 1}, kind_ref{0}, {}, {}});
+  m.pairs[0].counts.dead[1] = 1;
+  for (job_histograms* const h : {&q.times, &m.pairs[0].times}) {
+    for (histogram* const one : {&h->wait, &h->lag, &h->run, &h->total}) one->add(1, 1);
+  }
+  m.health.bytes_max = m.health.memory.bytes_max = 1;
+  m.health.conditions.emplace_back();
+  return m;
+}
+
+TEST(prometheus_test, the_header_names_what_is_on_the_page_and_nothing_else) {
+  const parsed_text p = parse(to_prometheus(metrics_of_everything()));
+  std::ifstream in(PAWL_PROMETHEUS_HEADER);
+  std::set<std::string> named;
+  for (std::string line; std::getline(in, line) && line != "#pragma once";) {
+    for (std::size_t at = 0; (at = line.find("pawl_", at)) != std::string::npos;) {
+      const std::size_t end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", at);
+      named.insert(line.substr(at, end - at));
+      at = std::min(end, line.size());
+    }
+  }
+  std::set<std::string> there;
+  for (const auto& [name, type] : p.types) there.insert(name);
+  EXPECT_EQ(there, named);
+}
+
+TEST(prometheus_test, exceptions_and_starts_that_a_rate_put_off_are_counted) {
+  test::stepped_world w;
+  w.check_counts = false;
+  const kind_ref kind = w.kind("k", {.max_attempts = 1});
+  w.open();
+  const queue_ref q = w.queue("q", {.limits = {.rate = {1, std::chrono::seconds(1), 1}}});
+  w.act = [](context& job) -> outcome {
+    if (job.id().value % 2 == 0) throw 5;
+    return outcome::done();
+  };
+  for (int i = 0; i < 4; ++i) w.submit(q, kind);
+  w.advance(std::chrono::seconds(10));
+  const metrics m = w.e->read_metrics();
+  const parsed_text p = parse(to_prometheus(m));
+  const counters& c = m.total;
+  EXPECT_EQ(c.completed + c.threw, 4u);
+  EXPECT_EQ(p.sum("pawl_handler_exceptions_total", {{"kind", "k"}}), static_cast<double>(c.threw));
+  EXPECT_GE(p.sum("pawl_rate_limited_total", {{"queue", "q"}}), 3) << "three waited for it";
+  EXPECT_EQ(p.sum("pawl_start_time_seconds"),
+            static_cast<double>(w.clock.wall_ahead_ns + 1'000'000'000) * 1e-9);
+  EXPECT_EQ(p.sum("pawl_build_info"), 1);
 }
 
 TEST(prometheus_test, an_empty_scheduler_is_a_valid_page) {
