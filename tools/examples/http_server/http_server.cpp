@@ -1,11 +1,12 @@
 // An HTTP server whose process also runs a million background jobs, and what they do to its answers.
 //
-//   http_server [--requests N] [--jobs N] [--runs N] [--pace-us N] [--drains N]
+//   http_server [--requests N] [--connections N] [--jobs N] [--runs N] [--pace-us N] [--drains N]
 //               [--policy idle|batch|nice|plain]
 //
 // Requests are served by a thread of the server's; jobs run on Pawl's drains. A load generator in the same
-// process asks on 127.0.0.1 at a steady pace, once with nothing else to do and once with the jobs behind it,
-// and that several times over. Printed are the medians of all runs.
+// process asks on 127.0.0.1 at a steady pace, over several connections, for a quarter of a second with the jobs
+// paused and for as long with a million of them behind it, and that many times in turn, so that a noisy second
+// hurts both. Percentiles are of all answers of a kind; the jobs never run out.
 //
 // What keeps the answers fast when every processor has a drain that never rests is one line in a thread hook:
 // with SCHED_IDLE the kernel gives the processor to whoever else wakes up, at once. See lower() below. On a
@@ -32,9 +33,10 @@ using namespace std::chrono_literals;
 namespace {
 
 struct settings {
-  int requests = 2000;
+  int requests = 500;  // of a run with the jobs, and of one without
+  int connections = 8;
   int jobs = 1'000'000;
-  int runs = 5;
+  int runs = 24;
   int pace_us = 500;
   unsigned drains = 0;  // one for each processor
   std::string policy = "idle";
@@ -46,6 +48,7 @@ settings read_arguments(int argc, char** argv) {
     const std::string name = argv[i];
     const char* const value = argv[i + 1];
     if (name == "--requests") s.requests = std::atoi(value);
+    if (name == "--connections") s.connections = std::atoi(value);
     if (name == "--jobs") s.jobs = std::atoi(value);
     if (name == "--runs") s.runs = std::atoi(value);
     if (name == "--pace-us") s.pace_us = std::atoi(value);
@@ -85,8 +88,11 @@ class background {
     queue_ = *scheduler_->queue("digests", {.jobs_max = jobs_ + 100'000});
   }
 
-  // False: not all were accepted.
-  bool submit_all() {
+  void pause() { static_cast<void>(scheduler_->pause(queue_)); }
+  void resume() { static_cast<void>(scheduler_->resume(queue_)); }
+
+  // So that as many wait as there are to be. False: not all were accepted.
+  bool fill_up() {
     constexpr std::size_t batch = 1000;
     std::vector<std::uint64_t> seeds(batch);
     std::vector<pawl::job_spec> specs(batch);
@@ -94,7 +100,7 @@ class background {
       seeds[i] = i + 1;
       specs[i].payload = std::as_bytes(std::span<const std::uint64_t, 1>(&seeds[i], 1));
     }
-    for (std::uint64_t left = jobs_; left != 0;) {
+    for (std::uint64_t left = jobs_ - std::min(jobs_, waiting()); left != 0;) {
       const auto count = std::min<std::uint64_t>(left, batch);
       if (!scheduler_->submit_bulk(queue_, kind_, {specs.data(), count})) return false;
       left -= count;
@@ -104,9 +110,6 @@ class background {
   }
   [[nodiscard]] std::uint64_t waiting() const {
     return submitted_ - scheduler_->read_counters().completed;
-  }
-  void wait_until_done() const {
-    while (waiting() != 0) std::this_thread::sleep_for(1ms);
   }
 
  private:
@@ -127,38 +130,41 @@ double median(std::vector<double> of) {
 int main(int argc, char** argv) {
   settings s = read_arguments(argc, argv);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  if (s.requests < 1 || s.jobs < 1 || s.runs < 1 || s.pace_us < 1) return 2;
+  if (s.requests < 1 || s.connections < 1 || s.jobs < 1 || s.runs < 1 || s.pace_us < 1) return 2;
   const web_server server([](const std::string& target) { return "you asked for " + target; });
   const auto expected = [](int i) { return "you asked for /" + std::to_string(i); };
-  const auto measure = [&] {
-    return ask(server.port(), s.requests, std::chrono::microseconds(s.pace_us), 60s, expected);
-  };
+  const request_load load{s.requests, std::chrono::microseconds(s.pace_us), s.connections, 60s};
   background b(s);
-  static_cast<void>(measure());  // everything has been touched once
+  b.pause();
+  static_cast<void>(ask(server.port(), load, expected));  // everything has been touched once
 
   bool right = true;
-  std::vector<double> p50_alone, p50_busy, p99_alone, p99_busy, ratios;
+  std::uint64_t fewest = UINT64_MAX;
+  latencies alone, busy;
+  std::vector<double> ratios;
   for (int run = 0; run < s.runs; ++run) {
-    const latencies alone = measure();
-    right = b.submit_all() && right;
-    const std::uint64_t before = b.waiting();
-    const latencies busy = measure();
-    const std::uint64_t after = b.waiting();
-    b.wait_until_done();
-    right = right && alone.all_right && busy.all_right;
-    p50_alone.push_back(alone.percentile(0.50));
-    p50_busy.push_back(busy.percentile(0.50));
-    p99_alone.push_back(alone.percentile(0.99));
-    p99_busy.push_back(busy.percentile(0.99));
-    ratios.push_back(p99_busy.back() / p99_alone.back());
-    std::printf("run %d: p50 %.0f -> %.0f us, p99 %.0f -> %.0f us; jobs waiting %llu -> %llu\n",
-                run + 1, p50_alone.back(), p50_busy.back(), p99_alone.back(), p99_busy.back(),
-                static_cast<unsigned long long>(before), static_cast<unsigned long long>(after));
+    right = b.fill_up() && right;
+    const latencies without = ask(server.port(), load, expected);
+    b.resume();
+    const latencies with = ask(server.port(), load, expected);
+    b.pause();
+    fewest = std::min(fewest, b.waiting());
+    ratios.push_back(with.percentile(0.99) / without.percentile(0.99));
+    alone.add(without);
+    busy.add(with);
   }
-  std::printf("policy %s, medians of %d runs: p50 %.0f -> %.0f us, p99 %.0f -> %.0f us\n",
-              s.policy.c_str(), s.runs, median(p50_alone), median(p50_busy), median(p99_alone),
-              median(p99_busy));
-  std::printf("p99 with background jobs / without: %.2f (median), %.2f to %.2f\n", median(ratios),
+  right = right && alone.all_right && busy.all_right;
+  std::printf(
+      "policy %s, %zu answers over %d connections without jobs, as many with; of %d jobs at least "
+      "%llu"
+      " were left\n",
+      s.policy.c_str(), alone.us.size(), s.connections, s.jobs,
+      static_cast<unsigned long long>(fewest));
+  for (const double share : {0.5, 0.9, 0.99, 0.999}) {
+    std::printf("p%-5g %6.0f -> %6.0f us, %.2f times\n", 100 * share, alone.percentile(share),
+                busy.percentile(share), busy.percentile(share) / alone.percentile(share));
+  }
+  std::printf("p99 with jobs / without, by run: %.2f (median), %.2f to %.2f\n", median(ratios),
               *std::min_element(ratios.begin(), ratios.end()),
               *std::max_element(ratios.begin(), ratios.end()));
   std::puts(right ? "all answers right" : "some answers were missing or wrong");

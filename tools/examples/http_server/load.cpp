@@ -18,9 +18,20 @@ double latencies::percentile(double share) const {
   return us[std::min(at, us.size() - 1)];
 }
 
-latencies ask(unsigned short port, int requests, std::chrono::microseconds pace,
-              std::chrono::seconds limit, const std::function<std::string(int)>& expected) {
-  using clock = std::chrono::steady_clock;
+void latencies::add(const latencies& more) {
+  us.insert(us.end(), more.us.begin(), more.us.end());
+  std::sort(us.begin(), us.end());
+  all_right = all_right && more.all_right;
+}
+
+namespace {
+
+using load_clock = std::chrono::steady_clock;
+
+// Every so-manieth request, from the first of this connection on.
+latencies ask_on_one(unsigned short port, const request_load& how, int first,
+                     load_clock::time_point begin,
+                     const std::function<std::string(int)>& expected) {
   asio::io_context io;
   tcp::socket socket(io);
   socket.connect({asio::ip::address_v4::loopback(), port});
@@ -28,21 +39,37 @@ latencies ask(unsigned short port, int requests, std::chrono::microseconds pace,
   beast::flat_buffer buffer;
 
   latencies l;
-  const auto begin = clock::now();
-  for (int i = 0; i < requests && clock::now() - begin < limit; ++i) {
-    const auto planned = begin + i * pace;
+  for (int i = first; i < how.requests; i += how.connections) {
+    const auto planned = begin + i * how.pace;
     std::this_thread::sleep_until(planned);
+    if (load_clock::now() - begin > how.limit) break;
     http::request<http::empty_body> request(http::verb::get, "/" + std::to_string(i), 11);
     request.set(http::field::host, "127.0.0.1");
     request.keep_alive(true);
     http::write(socket, request);
     http::response<http::string_body> response;
     http::read(socket, buffer, response);
-    const std::chrono::duration<double, std::micro> took = clock::now() - planned;
+    const std::chrono::duration<double, std::micro> took = load_clock::now() - planned;
     l.us.push_back(took.count());
     if (response.body() != expected(i)) l.all_right = false;
   }
-  if (l.us.size() != static_cast<std::size_t>(requests)) l.all_right = false;
-  std::sort(l.us.begin(), l.us.end());
   return l;
+}
+
+}  // namespace
+
+latencies ask(unsigned short port, const request_load& how,
+              const std::function<std::string(int)>& expected) {
+  const auto begin = load_clock::now() + std::chrono::milliseconds(1);  // all are connected by then
+  std::vector<latencies> parts(static_cast<std::size_t>(how.connections));
+  std::vector<std::thread> threads;
+  for (int c = 0; c < how.connections; ++c) {
+    threads.emplace_back(
+        [&, c] { parts[static_cast<std::size_t>(c)] = ask_on_one(port, how, c, begin, expected); });
+  }
+  for (std::thread& t : threads) t.join();
+  latencies all;
+  for (const latencies& part : parts) all.add(part);
+  if (all.us.size() != static_cast<std::size_t>(how.requests)) all.all_right = false;
+  return all;
 }

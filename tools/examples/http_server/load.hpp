@@ -12,9 +12,18 @@ struct latencies {
 
   // `share`: 0.5 for the median.
   [[nodiscard]] double percentile(double share) const;
+  void add(const latencies& more);
 };
 
-// Sends `requests` requests, one each `pace`, at most for `limit`. A latency is counted from the moment at
-// which the request was to be sent, so an answer that is late makes those behind it late too.
-latencies ask(unsigned short port, int requests, std::chrono::microseconds pace,
-              std::chrono::seconds limit, const std::function<std::string(int)>& expected);
+// How to ask: so many requests in all, one each `pace`, over so many connections in turn, at most for `limit`.
+struct request_load {
+  int requests = 0;
+  std::chrono::microseconds pace{0};
+  int connections = 1;
+  std::chrono::seconds limit{60};
+};
+
+// A latency is counted from the moment at which the request was to be sent, so an answer that is late makes
+// those behind it on its connection late too.
+latencies ask(unsigned short port, const request_load& how,
+              const std::function<std::string(int)>& expected);
