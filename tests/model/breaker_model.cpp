@@ -202,16 +202,18 @@ TEST(breaker_model, trials_that_do_not_count) {
 }
 
 TEST(breaker_model, one_that_is_taken_away) {
-  const report r = explore<breaker_scenario<taken_away, bug::none>>("breaker: taken away");
+  const report r = explore<breaker_scenario<taken_away, bug::none>>("breaker: taken away",
+                                                                    effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(breaker_model, one_that_is_taken_away_as_its_trial_fails) {
-  const report r =
-      explore<breaker_scenario<taken_away_as_it_fails, bug::none>>("breaker: taken away, fails");
+  const report r = explore<breaker_scenario<taken_away_as_it_fails, bug::none>>(
+      "breaker: taken away, fails", effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(breaker_model, fewer_trials_while_some_are_out) {
-  const report r = explore<breaker_scenario<fewer_trials, bug::none>>("breaker: fewer trials");
+  const report r = explore<breaker_scenario<fewer_trials, bug::none>>("breaker: fewer trials",
+                                                                      effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(breaker_model, a_shorter_time_as_it_opens_again) {

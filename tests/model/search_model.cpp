@@ -311,57 +311,55 @@ constexpr shape naps{.submitters = 1, .jobs_each = 2, .naps = 1};
 constexpr shape naps_beside_a_long_job{.long_jobs = 1, .naps = 1};
 
 // Long interleavings, and many: the slow suite is cut short earlier than elsewhere.
-effort search_effort() {
-  effort e = default_effort();
-  e.runs_max = std::min<std::uint64_t>(e.runs_max, 700'000);
-  return e;
-}
-
 TEST(search_model, two_drains_forget_nothing) {
-  const report r =
-      explore<search_scenario<two_and_two>>("search: 2 submitters, 2 drains", search_effort());
+  const report r = explore<search_scenario<two_and_two>>("search: 2 submitters, 2 drains",
+                                                         effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, a_long_job_holds_nothing_up) {
-  const report r = explore<search_scenario<one_long>>("search: a long job", search_effort());
+  const report r =
+      explore<search_scenario<one_long>>("search: a long job", effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, two_long_jobs_run_side_by_side) {
-  const report r = explore<search_scenario<all_long>>("search: 2 long jobs", search_effort());
+  const report r =
+      explore<search_scenario<all_long>>("search: 2 long jobs", effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, a_long_job_holds_no_other_queue_up) {
-  const report r =
-      explore<search_scenario<two_queues>>("search: 2 queues, a long job", search_effort());
+  const report r = explore<search_scenario<two_queues>>("search: 2 queues, a long job",
+                                                        effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, a_long_job_holds_its_batch_not_up) {
   const report r = explore<search_scenario<batches>>("search: 1 submitter of 2, the first long",
-                                                     search_effort());
+                                                     effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 // At random: with preemptions, two drains that spin may each count as news for the other for ever,
 // while the third, which could end that, is not chosen.
 TEST(search_model, three_drains_forget_nothing) {
-  effort e = search_effort();
-  e.preemptions = 0;
+  effort e = default_effort();
+  e.preemptions = e.complete_min = 0;
   e.random_runs *= 5;
   const report r = explore<search_scenario<three_drains>>("search: 3 drains, 2 long jobs", e);
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, what_was_put_back_hides_nothing) {
-  const report r =
-      explore<search_scenario<resumed>>("search: a queue resumed, a job put back", search_effort());
+  const report r = explore<search_scenario<resumed>>("search: a queue resumed, a job put back",
+                                                     effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 
 TEST(search_model, who_naps_comes_back) {
-  const report r = explore<search_scenario<naps>>("search: 2 drains nap", search_effort());
+  effort e = default_effort();
+  e.complete_min = 0;  // ten million are not enough for one preemption
+  const report r = explore<search_scenario<naps>>("search: 2 drains nap", e);
   EXPECT_FALSE(r.failed) << r;
 }
 TEST(search_model, a_nap_beside_a_long_job_holds_nothing_up) {
   const report r = explore<search_scenario<naps_beside_a_long_job>>("search: a long job and naps",
-                                                                    search_effort());
+                                                                    effort_for_a_large_one());
   EXPECT_FALSE(r.failed) << r;
 }
 

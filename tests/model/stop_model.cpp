@@ -163,8 +163,8 @@ constexpr shape next_attempt{.attempts = 2, .cancels = true};
 constexpr shape next_times_out{.attempts = 2, .cancels = true, .times_out = true};
 
 template <shape Shape>
-void expect_all_well(const std::string& name) {
-  const report r = explore<stop_scenario<Shape, bug::none>>("stop: " + name);
+void expect_all_well(const std::string& name, const effort& e = default_effort()) {
+  const report r = explore<stop_scenario<Shape, bug::none>>("stop: " + name, e);
   EXPECT_FALSE(r.failed) << r;
 }
 template <shape Shape, bug Bug>
@@ -183,7 +183,7 @@ TEST(stop_model, a_stop_is_heard) {
   expect_all_well<stopped>("scheduler stops");
 }
 TEST(stop_model, all_three_at_once) {
-  expect_all_well<all_three>("canceller, watchdog, scheduler stops");
+  expect_all_well<all_three>("canceller, watchdog, scheduler stops", effort_for_a_large_one());
 }
 TEST(stop_model, the_next_attempt_hears_nothing) {
   expect_all_well<next_attempt>("2 attempts, the first is cancelled");

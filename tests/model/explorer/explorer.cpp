@@ -85,8 +85,17 @@ void go_random(report& r, const scenario_maker& make, const effort& e) {
 }  // namespace
 
 effort default_effort() {
-  effort e{.preemptions = 2, .runs_max = 400'000, .random_runs = 20'000};
-  if (is_deep()) e = {.preemptions = 3, .runs_max = 400'000, .random_runs = 50'000};
+  effort e{.preemptions = 2, .runs_max = 400'000, .random_runs = 20'000, .complete_min = 2};
+  if (is_deep()) {
+    e.preemptions = 3;
+    e.random_runs = 50'000;
+  }
+  return e;
+}
+
+effort effort_for_a_large_one() {
+  effort e = default_effort();
+  e.complete_min = 1;
   return e;
 }
 
@@ -100,6 +109,12 @@ report explore(const std::string& name, const effort& e, const scenario_maker& m
   r.complete = true;
   for (unsigned bound = 0; r.complete && bound <= e.preemptions; ++bound) {
     r.complete = go_depth_first(r, make, e, bound);
+    if (r.complete) ++r.complete_bounds;
+  }
+  if (!r.failed && r.complete_bounds <= e.complete_min && e.random_runs != 0) {
+    r.failed = true;
+    r.failure = r.text = "too large: not all interleavings were seen with " +
+                         std::to_string(e.complete_min) + " preemptions";
   }
   if (!r.failed) go_random(r, make, e);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;

@@ -46,16 +46,22 @@ struct effort {
   std::uint64_t random_runs;
   unsigned operations_max = 2000;  // of one interleaving: more is a thread that goes round for ever
   bool spurious_wakes = false;     // futex_wait may once return for no reason
+  // Up to so many preemptions the depth-first part must have seen all, or the scenario has grown beyond what is
+  // explored, which is a failure.
+  unsigned complete_min = 0;
 };
 
-// 2 preemptions in the quick suite, 3 in the slow one.
+// 2 preemptions in the quick suite, 3 in the slow one; all with 2.
 effort default_effort();
+// For a scenario that is too large for that: all with 1.
+effort effort_for_a_large_one();
 // For a seeded bug: by enumeration only.
 effort enumeration_only(unsigned preemptions = 2);
 
 struct report {
   bool failed = false;
-  bool complete = false;  // the depth-first part saw all interleavings within its bound
+  bool complete = false;         // the depth-first part saw all interleavings within its bound
+  unsigned complete_bounds = 0;  // and all with fewer preemptions than this
   std::uint64_t depth_first = 0;
   std::uint64_t random = 0;
   std::string failure;  // what did not hold
