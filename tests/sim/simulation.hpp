@@ -959,6 +959,32 @@ class simulation {
     for (const thread_health& t : h.threads) ASSERT_EQ(t.running, job_id{});
     check_states(everything);
     if (everything) check_dead_letters();
+    if (everything) check_metrics();
+  }
+
+  // What is counted by state, queue and kind, against the jobs one by one.
+  void check_metrics() {
+    struct counts {
+      std::uint64_t waiting = 0;
+      std::uint64_t scheduled = 0;
+    };
+    std::vector<counts> by_queue(queues_.size());
+    std::map<unsigned, std::uint64_t> accepted;  // by kind
+    for (const model_job& j : jobs_) ++accepted[j.kind];
+    for (const std::size_t serial : live_) {
+      const auto found = engine_->find(jobs_[serial].id);
+      ASSERT_TRUE(found);
+      counts& of = by_queue.at(found->queue.index);
+      ++(found->state == job_state::scheduled ? of.scheduled : of.waiting);
+    }
+    const metrics m = engine_->read_metrics();
+    ASSERT_EQ(m.queues.size(), queues_.size());
+    for (std::size_t i = 0; i < by_queue.size(); ++i) {
+      ASSERT_EQ(m.queues[i].scheduled, by_queue[i].scheduled) << "queue " << i;
+      ASSERT_EQ(m.queues[i].waiting, by_queue[i].waiting) << "queue " << i;
+      ASSERT_EQ(m.queues[i].running, 0u) << "queue " << i;
+    }
+    for (const kind_metrics& k : m.kinds) ASSERT_EQ(k.counts.accepted, accepted[k.kind.index]);
   }
 
   void check_dead_letters() {

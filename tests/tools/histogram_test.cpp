@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <memory>
-#include <random>
 #include <vector>
+#include "support/seed.hpp"
 
 namespace pawl_tool {
 namespace {
@@ -31,7 +31,7 @@ TEST(histogram, every_value_has_a_bucket_at_most_3_percent_wide) {
 // Against a sorted vector of random values.
 TEST(histogram, percentiles_agree_with_a_sorted_vector) {
   const auto times = std::make_unique<histogram>();
-  std::mt19937_64 random(42);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   std::vector<std::uint64_t> values;
   for (int i = 0; i < 10'000; ++i) {
     values.push_back(random() >> (random() % 60));

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <random>
 #include <string>
 
 #include "job_input.hpp"
+#include "support/seed.hpp"
 
 namespace pawl_tool {
 namespace {
@@ -157,11 +157,7 @@ TEST(json_job, says_what_is_wrong_and_in_which_column) {
 // Changes a few bytes of good lines at random: what comes out is a job, or a mistake in a column that
 // is there, and its text has no control character.
 TEST(json_job, lives_with_anything) {
-  const char* given = std::getenv("PAWL_TEST_SEED");
-  const auto seed =
-      given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : 17U;
-  SCOPED_TRACE("PAWL_TEST_SEED=" + std::to_string(seed));
-  std::mt19937 random(seed);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   const std::string good[] = {
       R"({"kind":"exec","payload":["a","b\u00e4"],"delay":"1s","queue":"q"})",
       R"({"attempts":3,"kind":"digest","payload":"x\n","timeout":0.5,"priority":"low"})"};

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
+#include "support/seed.hpp"
 
 namespace pawl_tool {
 namespace {
@@ -39,7 +39,7 @@ TEST(json_text, keeps_characters_and_replaces_bytes_that_are_none) {
 // Cuts random bytes, rich in halves of characters, into random pieces: the result is that of the
 // whole.
 TEST(json_text, does_not_depend_on_where_it_is_cut) {
-  std::mt19937 random(7);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   const std::string_view alphabet = "a\n\x80\xa4\xbf\xc3\xe2\x82\xac\xed\xf0\x9f\x98\xf4\xff";
   for (int round = 0; round < 5'000; ++round) {
     std::string bytes;

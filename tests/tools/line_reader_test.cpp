@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
 #include <thread>
 
 #include "descriptor.hpp"
+#include "support/seed.hpp"
 
 namespace pawl_tool {
 namespace {
@@ -33,7 +33,7 @@ std::vector<expected_line> cut_plainly(std::string_view input, char delimiter, s
 
 // Writes the input to a pipe in random pieces and compares what comes out with the plain cutter.
 TEST(line_reader, cuts_like_the_plainest_cutter_however_the_bytes_arrive) {
-  std::mt19937 random(11);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   for (int round = 0; round < 200; ++round) {
     const char delimiter = round % 2 == 0 ? '\n' : '\0';
     const std::size_t most = 1 + random() % 40;
@@ -45,7 +45,7 @@ TEST(line_reader, cuts_like_the_plainest_cutter_however_the_bytes_arrive) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     std::thread writer([&, seed = random()] {
-      std::mt19937 pieces(static_cast<unsigned>(seed));
+      pawl::test::random_source pieces(seed);
       std::string_view rest = input;
       while (!rest.empty()) {
         const auto piece = rest.substr(0, 1 + pieces() % 50);

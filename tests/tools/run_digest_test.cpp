@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <random>
 
 #include "pawl_process.hpp"
+#include "support/seed.hpp"
 
 namespace pawl_tests {
 namespace {
@@ -20,7 +20,7 @@ std::vector<std::string> sorted_lines(std::string_view text) {
 // and accepts ours.
 TEST(run_digest, prints_what_sha256sum_prints_and_checks) {
   const temporary_folder folder;
-  std::mt19937 random(3);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   std::string names;
   words command = {"sha256sum"};
   for (const std::string& name : std::vector<std::string>{

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <thread>
 
 #include "pawl_process.hpp"
+#include "support/seed.hpp"
 
 namespace pawl_tests {
 namespace {
@@ -116,7 +116,7 @@ TEST(run_limits, many_very_long_lines_stay_within_the_memory_limit) {
 }
 
 TEST(run_limits, binary_garbage_gives_an_error_for_each_line) {
-  std::mt19937 random(5);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   std::string garbage(1'000'000, '\0');
   for (char& c : garbage) c = static_cast<char>(random());
   const auto lines = static_cast<std::size_t>(std::count(garbage.begin(), garbage.end(), '\n')) +

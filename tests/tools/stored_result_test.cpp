@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <random>
 #include <span>
 #include <string>
 
 #include "pawl/job_result.hpp"
+#include "support/seed.hpp"
 
 namespace pawl_tool {
 namespace {
@@ -94,7 +94,7 @@ TEST(stored_result, what_it_takes_has_one_coding) {
 }
 
 TEST(stored_result, takes_no_bytes_of_chance) {
-  std::mt19937 random(1);
+  pawl::test::random_source random(pawl::test::fresh_seed());
   for (int i = 0; i < 10'000; ++i) {
     std::vector<std::byte> bytes(random() % 200);
     for (std::byte& b : bytes) b = static_cast<std::byte>(random());
