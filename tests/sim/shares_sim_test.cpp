@@ -606,7 +606,7 @@ TEST_P(random_shares, of_one_tenant_no_job_starts_before_its_elders_and_all_have
     ASSERT_NO_FATAL_FAILURE(step()) << "step " << i;
     ASSERT_TRUE(i % 256 != 0 || q_.lines().is_consistent());
   }
-  EXPECT_GT(starts_, 1'000u);
+  EXPECT_GT(starts_, static_cast<std::uint64_t>(test::scaled(2'000)));
   q_.w.act = [](context&) { return outcome::done(); };
   ASSERT_TRUE(q_.w.e->resume(host, q_.queue));
   ASSERT_TRUE(q_.w.e->set_limits(host, q_.queue, {}));
