@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/seeded_bug.hpp"
+#include "pawl/version.hpp"
 #include "persistence/segment_maker.hpp"
 #include "persistence/segment_name.hpp"
 
@@ -11,6 +12,7 @@ namespace pawl {
 namespace {
 
 constexpr std::string_view writer_text = "pawl 0.1.0";
+static_assert(writer_text.substr(5) == library_version);
 
 // An upper bound of what the frames of a cut take: each has a head, the rest of a chunk, and is filled up.
 std::uint64_t bytes_of_frames(std::span<const cut_part> parts) noexcept {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "pawl/version.hpp"
+
 namespace pawl {
 
 namespace {
@@ -236,7 +238,7 @@ class writer {
   void write_engine() {
     const health_report& h = m_.health;
     page_.gauge("pawl_build_info", "1; what was built",
-                {{"version", PAWL_VERSION_TEXT}, {"compiler", compiler}}, std::uint64_t{1});
+                {{"version", library_version}, {"compiler", compiler}}, std::uint64_t{1});
     page_.gauge("pawl_start_time_seconds", "When the scheduler was opened, since the epoch", {},
                 std::chrono::duration<double>(m_.opened.time_since_epoch()).count());
     page_.count("pawl_steals_total", "Jobs a drain started from another drain's batch", {},

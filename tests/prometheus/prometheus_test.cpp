@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "pawl/version.hpp"
 #include "sim/stepped_world.hpp"
 #include "support/opened.hpp"
 #include "support/seed.hpp"
@@ -496,7 +497,7 @@ TEST(prometheus_test, exceptions_and_starts_that_a_rate_put_off_are_counted) {
   EXPECT_GE(p.sum("pawl_rate_limited_total", {{"queue", "q"}}), 3) << "three waited for it";
   EXPECT_EQ(p.sum("pawl_start_time_seconds"),
             static_cast<double>(w.clock.wall_ahead_ns + 1'000'000'000) * 1e-9);
-  EXPECT_EQ(p.sum("pawl_build_info"), 1);
+  EXPECT_EQ(p.sum("pawl_build_info", {{"version", std::string(library_version)}}), 1);
 }
 
 TEST(prometheus_test, an_empty_scheduler_is_a_valid_page) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "pawl/version.hpp"
 #include "printable.hpp"
 #include "run_help.hpp"
 #include "store_help.hpp"
@@ -271,7 +272,7 @@ command_line parse_command_line(int count, char** words_given) {
 
   CLI::App app(program_help, "pawl");
   app.formatter(std::make_shared<short_list>());
-  app.set_version_flag("--version", "pawl " PAWL_TOOL_VERSION);
+  app.set_version_flag("--version", fmt::format("pawl {}", pawl::library_version));
   app.require_subcommand(1);
   add_run_command(app, typed, settings);
   add_store_commands(app, store);
