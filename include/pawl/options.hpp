@@ -200,9 +200,8 @@ struct queue_options {
   pawl::when_full when_full = pawl::when_full::reject;
   duration block_for = std::chrono::seconds(1);  // the limit of when_full::block
   unsigned weight = 1;  // share of handler time among queues of one priority; 1 to 1,000
-  std::uint32_t retries_per_s_max =
-      0;  // the queue's retry budget: beyond it retries are put off and
-          // due later, none is dropped; 0: no limit
+  // The queue's retry budget: beyond it retries are put off and due later, none is dropped. 0: no limit.
+  std::uint32_t retries_per_s_max = 0;
   pawl::limits limits{};
   lane_options lanes{};
   // Fixed when the queue is created: another one later is errc::invalid, and so is any but fifo

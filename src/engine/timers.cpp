@@ -137,8 +137,8 @@ class firing {
       if ((e.slot & retry_mark) != 0) {
         const std::uint64_t allowed = core_.queues.at(queue)->spend_retry(now_ns_);
         if (allowed > now_ns_) {
-          // Only if the slot is still that job's: one that came into it since, and waits, is due later than
-          // now, so its time is no other job's.
+          // Only if the slot is still that job's: one that came into it since, and waits for its time, is due
+          // later than now, so the swap leaves that alone.
           job.due_ns.replace(due, allowed);
           return put_off({0, slot_of(e), e.version}, allowed);
         }
